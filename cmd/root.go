@@ -1,0 +1,94 @@
+// Package cmd is the command line of kdrill: it turns flags, files and the environment into values, starts the
+// services that a command needs and waits for them. It is the only package that knows all the others.
+//
+// A command lives in the file of its name. What commands share is in this file.
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses of the program.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the command could not do what it was asked
+	exitUsage  = 2 // the command line or a configuration file is wrong
+)
+
+// usageError marks an error that the user mends on the command line or in a file.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// usagef makes an error that ends the program with [exitUsage].
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// app is what every command gets: the values of the global flags and the program's streams.
+type app struct {
+	cluster       string // --cluster, the local cluster's name
+	bootstrap     []string
+	zookeeper     string
+	commandConfig string
+	output        string // "text" or "json"
+
+	in       io.Reader
+	out, err io.Writer
+}
+
+// Main runs the command line args (without the program's name) and returns the exit status.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(a.err, "kdrill: %v\n", err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "kdrill",
+		Short:         "A terminal console for Kafka that is at its best when a broker dies",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if a.output != "text" && a.output != "json" {
+				return usagef("--output %s: must be text or json", a.output)
+			}
+			return nil
+		},
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.cluster, "cluster", "default", "name of the local cluster")
+	flags.StringSliceVar(&a.bootstrap, "bootstrap-server", nil, "brokers of another cluster, host:port,…")
+	flags.StringVar(&a.zookeeper, "zookeeper", "", "ZooKeeper of that cluster, host:port,…/chroot")
+	flags.StringVar(&a.commandConfig, "command-config", "", "client.properties with security settings")
+	flags.StringVarP(&a.output, "output", "o", "text", "text or json")
+	root.AddCommand()
+	return root
+}
+
+// printJSON writes value as one line of JSON.
+func (a *app) printJSON(value any) error { return json.NewEncoder(a.out).Encode(value) }
