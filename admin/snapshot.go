@@ -1,0 +1,178 @@
+package admin
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Snapshot is one consistent look at a cluster. It is never changed once it has been sent: share it freely.
+//
+// Whatever could not be refreshed keeps its last known value beside the time it was read, so that a screen
+// can dim it and say how old it is. A zero time means never read.
+type Snapshot struct {
+	At              time.Time `json:"at"` // when it was assembled
+	ClusterID       string    `json:"cluster_id"`
+	Mode            Mode      `json:"mode"`
+	Controller      int32     `json:"controller"`       // broker id, -1 while there is none
+	ControllerEpoch int32     `json:"controller_epoch"` // -1 where it cannot be seen
+	Brokers         []Broker  `json:"brokers"`          // by id
+	Topics          []Topic   `json:"topics"`           // by name, internal ones included
+	TopicsAt        time.Time `json:"topics_at"`        // when topics, leaders and isr were last read
+	Groups          []Group   `json:"groups"`           // by id
+	GroupsAt        time.Time `json:"groups_at"`
+	// Coordinators are the ZooKeeper nodes, in the order of the connect string. Empty where there is no ZooKeeper.
+	Coordinators []Coordinator `json:"coordinators,omitempty"`
+	// Problem is one sentence when the cluster as a whole cannot be reached, else empty.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Mode says where a cluster keeps its metadata.
+type Mode string
+
+// The modes of a cluster.
+const (
+	ModeUnknown   Mode = ""
+	ModeZooKeeper Mode = "zookeeper"
+	ModeKRaft     Mode = "kraft"
+)
+
+// Broker is one broker as the cluster and its own answers show it.
+type Broker struct {
+	ID         int32     `json:"id"`
+	Host       string    `json:"host"`
+	Port       int32     `json:"port"`
+	Rack       string    `json:"rack,omitempty"`
+	Registered bool      `json:"registered"`      // the cluster counts it as a member now
+	Epoch      int64     `json:"epoch"`           // czxid of its registration, -1 unknown
+	SessionID  int64     `json:"session_id"`      // ZooKeeper session that owns the registration, 0 unknown
+	Answered   time.Time `json:"answered"`        // its last answer to a request of ours
+	Error      string    `json:"error,omitempty"` // why its last request failed, empty if it answered
+	LogBytes   int64     `json:"log_bytes"`       // all its log dirs, -1 unknown
+	LogBytesAt time.Time `json:"log_bytes_at"`
+}
+
+// Answers says whether the broker answered its last request.
+func (b Broker) Answers() bool { return b.Error == "" && !b.Answered.IsZero() }
+
+// Topic is one topic with its partitions.
+type Topic struct {
+	Name       string      `json:"name"`
+	ID         string      `json:"id,omitempty"` // 22 characters of URL-safe base64
+	Internal   bool        `json:"internal"`
+	Partitions []Partition `json:"partitions"` // by id
+	// Configs holds what differs from the default, nil until read.
+	Configs   map[string]string `json:"configs,omitempty"`
+	MinISR    int               `json:"min_isr"`            // min.insync.replicas, 0 unknown
+	PerSecond float64           `json:"records_per_second"` // records appended, -1 unknown
+}
+
+// Partition is the state of one partition.
+type Partition struct {
+	ID              int32     `json:"id"`
+	Leader          int32     `json:"leader"` // -1 while offline
+	LeaderEpoch     int32     `json:"leader_epoch"`
+	ControllerEpoch int32     `json:"controller_epoch"` // of the last election, -1 unknown
+	PartitionEpoch  int32     `json:"partition_epoch"`  // version of its state znode, -1 unknown
+	Replicas        []int32   `json:"replicas"`         // preferred leader first
+	ISR             []int32   `json:"isr"`
+	ChangedAt       time.Time `json:"changed_at"` // when leader or isr last changed, as the cluster recorded it; zero unknown
+	Start           int64     `json:"start"`      // log start offset, -1 unknown
+	End             int64     `json:"end"`        // high watermark, -1 unknown
+	OffsetsAt       time.Time `json:"offsets_at"`
+	Size            int64     `json:"size"` // bytes on its leader, -1 unknown
+	SizeAt          time.Time `json:"size_at"`
+	PerSecond       float64   `json:"records_per_second"` // -1 unknown
+}
+
+// Out returns the replicas that are not in sync, in the order of Replicas.
+func (p Partition) Out() []int32 {
+	var out []int32
+	for _, r := range p.Replicas {
+		if !slices.Contains(p.ISR, r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Offline says whether nobody leads the partition.
+func (p Partition) Offline() bool { return p.Leader < 0 }
+
+// UnderReplicated says whether a replica is out of sync.
+func (p Partition) UnderReplicated() bool { return len(p.ISR) < len(p.Replicas) }
+
+// Group is one consumer group.
+type Group struct {
+	ID          string     `json:"id"`
+	State       string     `json:"state"` // as Kafka names it: Stable, PreparingRebalance, Empty …
+	Protocol    string     `json:"protocol"`
+	Coordinator int32      `json:"coordinator"` // broker id, -1 unknown
+	Members     []Member   `json:"members"`
+	Partitions  []GroupLag `json:"partitions"` // by topic, then partition
+	Lag         int64      `json:"lag"`        // sum over partitions, -1 unknown
+	At          time.Time  `json:"at"`
+	Error       string     `json:"error,omitempty"`
+	PerSecond   float64    `json:"records_per_second"` // records consumed, -1 unknown
+}
+
+// Member is one member of a group.
+type Member struct {
+	ID         string             `json:"id"`
+	ClientID   string             `json:"client_id"`
+	Host       string             `json:"host"`
+	InstanceID string             `json:"instance_id,omitempty"`
+	Assigned   map[string][]int32 `json:"assigned"` // topic to partitions
+}
+
+// GroupLag is how far a group has come in one partition.
+type GroupLag struct {
+	Topic     string  `json:"topic"`
+	Partition int32   `json:"partition"`
+	Committed int64   `json:"committed"` // -1 if nothing is committed
+	End       int64   `json:"end"`       // -1 unknown
+	Lag       int64   `json:"lag"`       // -1 unknown
+	Member    string  `json:"member,omitempty"`
+	PerSecond float64 `json:"records_per_second"` // records consumed, -1 unknown
+}
+
+// Coordinator is one ZooKeeper node as its own answers show it.
+type Coordinator struct {
+	Address     string    `json:"address"`
+	Role        string    `json:"role"` // leader, follower, observer, standalone; empty while it does not serve
+	Version     string    `json:"version,omitempty"`
+	Zxid        int64     `json:"zxid"` // -1 unknown
+	Connections int       `json:"connections"`
+	Outstanding int       `json:"outstanding"`
+	Znodes      int       `json:"znodes"`
+	LatencyAvg  float64   `json:"latency_avg_ms"`
+	Answered    time.Time `json:"answered"`
+	Error       string    `json:"error,omitempty"`
+}
+
+// Topic returns a topic by name.
+func (s *Snapshot) Topic(name string) (*Topic, bool) {
+	i, ok := slices.BinarySearchFunc(s.Topics, name, func(t Topic, n string) int { return strings.Compare(t.Name, n) })
+	if !ok {
+		return nil, false
+	}
+	return &s.Topics[i], true
+}
+
+// Broker returns a broker by id.
+func (s *Snapshot) Broker(id int32) (*Broker, bool) {
+	i := slices.IndexFunc(s.Brokers, func(b Broker) bool { return b.ID == id })
+	if i < 0 {
+		return nil, false
+	}
+	return &s.Brokers[i], true
+}
+
+// Group returns a group by id.
+func (s *Snapshot) Group(id string) (*Group, bool) {
+	i := slices.IndexFunc(s.Groups, func(g Group) bool { return g.ID == id })
+	if i < 0 {
+		return nil, false
+	}
+	return &s.Groups[i], true
+}

@@ -1,0 +1,96 @@
+package cluster
+
+import "time"
+
+// Role is what a node does in its cluster.
+type Role string
+
+// The roles of nodes.
+const (
+	Broker      Role = "broker"
+	Coordinator Role = "coordinator"
+)
+
+// Timing names a profile of timeouts.
+type Timing string
+
+// The timing profiles: Brisk makes a rehearsal take seconds, Apache keeps Apache's defaults.
+const (
+	Brisk  Timing = "brisk"
+	Apache Timing = "apache"
+)
+
+// State is where a node is in its life, as the supervisor sees it.
+type State string
+
+// The states of a node.
+const (
+	Starting State = "starting" // its process runs, its port does not serve yet
+	Serving  State = "serving"
+	Paused   State = "paused"   // SIGSTOP
+	Stopping State = "stopping" // SIGTERM sent
+	Stopped  State = "stopped"  // ended because somebody asked
+	Exited   State = "exited"   // ended by itself or by a kill; not restarted
+	BackOff  State = "back-off" // ended, a restart is due
+)
+
+// NodeStatus is one node as its supervisor sees it.
+type NodeStatus struct {
+	Name     string        `json:"name"` // broker-1, coordinator-2
+	Role     Role          `json:"role"`
+	ID       int           `json:"id"` // broker.id or myid
+	Engine   string        `json:"engine"`
+	State    State         `json:"state"`
+	PID      int           `json:"pid"`     // 0 while it does not run
+	Address  string        `json:"address"` // host:port for clients
+	Restarts int           `json:"restarts"`
+	Since    time.Time     `json:"since"`             // when it entered its state
+	Started  time.Time     `json:"started,omitzero"`  // when its process started
+	Exit     string        `json:"exit,omitempty"`    // how its last process ended: "signal 9", "status 1"
+	Reason   string        `json:"reason,omitempty"`  // last error line of its log when it failed
+	RSS      int64         `json:"rss"`               // bytes, 0 while it does not run
+	CPU      time.Duration `json:"cpu"`               // processor time used by its process, in nanoseconds
+	Log      string        `json:"log"`               // path of its log
+	Session  time.Duration `json:"session,omitempty"` // zookeeper.session.timeout.ms of a broker
+}
+
+// Status is a cluster as its supervisor sees it.
+type Status struct {
+	Name      string       `json:"name"`
+	Engine    string       `json:"engine"` // embedded, or what differs by role
+	Timing    Timing       `json:"timing"`
+	PID       int          `json:"pid"` // of the supervisor
+	Directory string       `json:"directory"`
+	Bootstrap []string     `json:"bootstrap"`
+	ZooKeeper string       `json:"zookeeper"`
+	Nodes     []NodeStatus `json:"nodes"` // brokers by id, then coordinators by id
+	At        time.Time    `json:"at"`
+}
+
+// Verb is what can be done to a node.
+type Verb string
+
+// The verbs: the first five are faults.
+const (
+	Kill    Verb = "kill"    // SIGKILL; stays down
+	Stop    Verb = "stop"    // SIGTERM: controlled shutdown; stays down
+	Pause   Verb = "pause"   // SIGSTOP
+	Resume  Verb = "resume"  // SIGCONT
+	Restart Verb = "restart" // stop if it runs, then start
+	Start   Verb = "start"   // start if it does not run
+)
+
+// Event is one line of the cluster's timeline, events.jsonl. It has the shape of the events that package admin
+// derives from Kafka, so that one converts to the other.
+type Event struct {
+	At       time.Time     `json:"at"`
+	Kind     string        `json:"kind"`
+	Subject  string        `json:"subject"`
+	Old      string        `json:"old,omitempty"`
+	New      string        `json:"new,omitempty"`
+	OldEpoch int32         `json:"old_epoch,omitempty"`
+	NewEpoch int32         `json:"new_epoch,omitempty"`
+	Note     string        `json:"note,omitempty"`
+	Fault    string        `json:"fault,omitempty"`
+	Since    time.Duration `json:"since,omitempty"`
+}
