@@ -1,0 +1,163 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// maxResponse bounds a reply that a client accepts.
+const maxResponse = 1 << 30
+
+// Client is one connection to a broker. Requests are written in the order of their calls and answered in that
+// order; several may be under way.
+type Client struct {
+	conn      net.Conn
+	formatter *kmsg.RequestFormatter
+
+	mu      sync.Mutex // guards what follows and the order of writes
+	last    int32      // correlation id
+	waiting []*call    // in the order of their requests
+	broken  error      // why the connection is of no use any more
+
+	done chan struct{} // the reader has ended
+}
+
+// call is a request that waits for its reply.
+type call struct {
+	id      int32
+	request kmsg.Request
+	reply   chan result // has room for one
+}
+
+type result struct {
+	response kmsg.Response
+	err      error
+}
+
+// Dial connects to a broker.
+func Dial(ctx context.Context, address, clientID string) (*Client, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return NewClient(conn, clientID), nil
+}
+
+// NewClient speaks over a connection that exists already.
+func NewClient(conn net.Conn, clientID string) *Client {
+	c := &Client{
+		conn: conn, formatter: kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID)), done: make(chan struct{}),
+	}
+	go c.readReplies()
+	return c
+}
+
+// Request sends a request, whose version the caller has set, and waits for its reply. When ctx ends first only
+// this call is given up; an error of the connection fails every call on it, now and later.
+func (c *Client) Request(ctx context.Context, request kmsg.Request) (kmsg.Response, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	waiting, err := c.send(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-waiting.reply:
+		return r.response, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (c *Client) send(ctx context.Context, request kmsg.Request) (*call, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.broken != nil {
+		return nil, c.broken
+	}
+	c.last++
+	waiting := &call{id: c.last, request: request, reply: make(chan result, 1)}
+	frame := c.formatter.AppendRequest(nil, request, c.last)
+	// A peer that reads nothing blocks the write: when ctx ends the frame is cut short and nothing can follow it.
+	stop := context.AfterFunc(ctx, func() { c.conn.Close() })
+	c.waiting = append(c.waiting, waiting)
+	_, err := c.conn.Write(frame)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		c.breakLocked(err)
+		return nil, c.broken
+	}
+	return waiting, nil
+}
+
+// Close ends the connection; calls that wait fail.
+func (c *Client) Close() {
+	c.conn.Close() // first: a write that hangs holds the lock
+	c.mu.Lock()
+	c.breakLocked(net.ErrClosed)
+	c.mu.Unlock()
+	<-c.done
+}
+
+// Broken says why the connection cannot be used any more, nil while it can.
+func (c *Client) Broken() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.broken
+}
+
+func (c *Client) breakLocked(err error) {
+	if c.broken != nil {
+		return
+	}
+	c.broken = fmt.Errorf("connection to %s: %w", c.conn.RemoteAddr(), err)
+	c.conn.Close()
+	for _, w := range c.waiting {
+		w.reply <- result{err: c.broken}
+	}
+	c.waiting = nil
+}
+
+func (c *Client) readReplies() {
+	defer close(c.done)
+	in := bufio.NewReaderSize(c.conn, 32<<10)
+	for {
+		if err := c.readReply(in); err != nil {
+			c.mu.Lock()
+			c.breakLocked(cutShort(err))
+			c.mu.Unlock()
+			return
+		}
+	}
+}
+
+func (c *Client) readReply(in *bufio.Reader) error {
+	frame, err := readFrame(in, nil, maxResponse) // replies keep parts of their frame
+	if err != nil {
+		return err
+	}
+	if len(frame) < 4 {
+		return malformed("reply of %d bytes", len(frame))
+	}
+	id := int32(binary.BigEndian.Uint32(frame))
+	c.mu.Lock()
+	if len(c.waiting) == 0 || c.waiting[0].id != id {
+		c.mu.Unlock()
+		return malformed("reply with correlation id %d was not expected", id)
+	}
+	w := c.waiting[0]
+	c.waiting = c.waiting[1:]
+	c.mu.Unlock()
+	response, err := readResponse(frame[4:], w.request)
+	w.reply <- result{response, err}
+	return err
+}

@@ -1,0 +1,187 @@
+package wire
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Request is one request as a handler sees it.
+type Request struct {
+	Key, Version  int16
+	CorrelationID int32
+	ClientID      string // "" if the client gave none
+	Body          kmsg.Request
+	Conn          *ConnInfo
+}
+
+// ConnInfo says who is at the other end of a connection.
+type ConnInfo struct {
+	Remote, Local net.Addr
+	Listener      string // name of the listener it came in by
+	Principal     string // who authenticated, such as User:ANONYMOUS
+}
+
+// Host is the client's address without its port.
+func (c *ConnInfo) Host() string {
+	host, _, err := net.SplitHostPort(c.Remote.String())
+	if err != nil {
+		return c.Remote.String()
+	}
+	return host
+}
+
+// Handler answers requests. Record batches in a Produce request are only valid until Serve returns; everything
+// else may be kept.
+type Handler interface {
+	// Serve blocks until the response is known. A nil response means that none is sent.
+	Serve(ctx context.Context, r *Request) kmsg.Response
+}
+
+// Server serves the connections of one listener.
+type Server struct {
+	Handler         Handler
+	Table           Table // ApiVersions is answered from it
+	Listener        string
+	MaxRequestBytes int           // socket.request.max.bytes
+	MaxIdle         time.Duration // connections.max.idle.ms; 0 is forever
+	Log             *slog.Logger
+}
+
+// Serve accepts connections until ctx ends, then closes them all and waits until their handlers have returned.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { listener.Close() })()
+	for {
+		conn, err := listener.Accept()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				conn.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("listener %s: %w", s.Listener, err)
+		case err != nil: // out of file descriptors, or the client is gone already
+			s.Log.Warn("cannot accept a connection", "listener", s.Listener, "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		default:
+			conns.Go(func() { s.ServeConn(ctx, conn) })
+		}
+	}
+}
+
+// ServeConn serves one connection until it ends, its peer breaks the protocol, or ctx ends.
+func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	c := &served{
+		Server: s, conn: conn, in: bufio.NewReaderSize(conn, 32<<10),
+		info: &ConnInfo{Remote: conn.RemoteAddr(), Local: conn.LocalAddr(), Listener: s.Listener, Principal: "User:ANONYMOUS"},
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			s.Log.Error("handler failed, connection closed", "client", conn.RemoteAddr(), "request", c.current, "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	for {
+		err := c.one(ctx)
+		if err == nil {
+			continue
+		}
+		if _, ok := errors.AsType[malformedError](err); ok && ctx.Err() == nil {
+			s.Log.Warn("malformed request, connection closed", "client", conn.RemoteAddr(), "error", err)
+		} else if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+			s.Log.Debug("connection ended", "client", conn.RemoteAddr(), "error", err)
+		}
+		return
+	}
+}
+
+// keepBuffer is the largest buffer that a connection holds on to between requests.
+const keepBuffer = 2 << 20
+
+// served is the state of one connection.
+type served struct {
+	*Server
+	conn    net.Conn
+	in      *bufio.Reader
+	info    *ConnInfo
+	current string // request being handled
+	read    []byte // free to be read into, or nil
+	write   []byte // free to be written to
+}
+
+// one reads, handles and answers one request.
+func (c *served) one(ctx context.Context) error {
+	if c.MaxIdle > 0 {
+		if err := c.conn.SetReadDeadline(time.Now().Add(c.MaxIdle)); err != nil {
+			return err
+		}
+	}
+	frame, err := readFrame(c.in, c.read, c.MaxRequestBytes)
+	c.read = nil
+	if err != nil {
+		return err
+	}
+	h, rest, err := readHeader(frame)
+	if err != nil {
+		return err
+	}
+	if h.Key == keyAPIVersions && !c.Table.Has(h.Key, h.Version) {
+		return c.reply(h.CorrelationID, c.Table.response(h.Version))
+	}
+	if !c.Table.Has(h.Key, h.Version) {
+		return malformed("%s (API key %d) version %d is not supported", kmsg.NameForKey(h.Key), h.Key, h.Version)
+	}
+	body, err := readBody(h, rest)
+	if err != nil {
+		return err
+	}
+	if h.Key == keyAPIVersions {
+		return c.reply(h.CorrelationID, c.Table.response(h.Version))
+	}
+	c.current = fmt.Sprintf("%s v%d", kmsg.NameForKey(h.Key), h.Version)
+	response := c.Handler.Serve(ctx, &Request{
+		Key: h.Key, Version: h.Version, CorrelationID: h.CorrelationID, ClientID: h.ClientID, Body: body, Conn: c.info,
+	})
+	if reusable(h.Key) && cap(frame) <= keepBuffer {
+		c.read = frame
+	}
+	if response == nil {
+		return nil
+	}
+	response.SetVersion(h.Version)
+	return c.reply(h.CorrelationID, response)
+}
+
+func (c *served) reply(correlationID int32, response kmsg.Response) error {
+	frame := endFrame(appendResponse(beginFrame(c.write), correlationID, response))
+	if cap(frame) <= keepBuffer {
+		c.write = frame
+	}
+	_, err := c.conn.Write(frame)
+	return err
+}
+
+// reusable says whether nothing of a request outlives its handling: decoded byte slices alias the frame, and
+// group members, for one, keep theirs.
+func reusable(key int16) bool {
+	const produce, fetch = 0, 1
+	return key == produce || key == fetch
+}
