@@ -1,0 +1,47 @@
+package admin
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"kdrill/admin/records"
+)
+
+// Client operates a cluster: one call, one answer. Safe for concurrent use.
+type Client struct {
+	cfg   Config
+	peers *peers
+}
+
+// Dial returns a client of the cluster. It fails within seconds, with a sentence that says what to do, when no
+// broker answers.
+func Dial(ctx context.Context, cfg Config) (*Client, error) {
+	cfg = cfg.withDefaults()
+	p, err := newPeers(cfg)
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{cfg: cfg, peers: p}
+	if _, err := c.metadata(ctx); err != nil {
+		p.close()
+		return nil, unreachable(cfg.Bootstrap, err)
+	}
+	return c, nil
+}
+
+// Close ends all connections.
+func (c *Client) Close() { c.peers.close() }
+
+// operationTimeout is what a broker may take to create, delete or alter something.
+const operationTimeout = 5 * time.Second
+
+// Tail returns a reader of one topic.
+func (c *Client) Tail(spec records.Spec) (*records.Tail, error) {
+	opts, err := c.cfg.clientOptions()
+	if err != nil {
+		return nil, err
+	}
+	return records.NewTail(spec, append(opts, kgo.SeedBrokers(c.cfg.Bootstrap...))...), nil
+}
