@@ -1,0 +1,50 @@
+package log
+
+import (
+	"strings"
+	"time"
+)
+
+// Config is what of a topic's configuration concerns its logs. Names and defaults are Apache's.
+type Config struct {
+	SegmentBytes         int           // segment.bytes
+	SegmentMillis        int64         // segment.ms
+	IndexBytes           int           // segment.index.bytes
+	IndexInterval        int           // index.interval.bytes
+	RetentionMillis      int64         // retention.ms; -1 keeps for ever
+	RetentionBytes       int64         // retention.bytes; -1 keeps any size
+	MaxMessageBytes      int           // max.message.bytes, of one batch with its header
+	CleanupPolicy        string        // cleanup.policy
+	TimestampType        TimestampType // message.timestamp.type
+	FlushMessages        int64         // flush.messages
+	FileDeleteDelay      time.Duration // file.delete.delay.ms
+	ProducerIDExpiration time.Duration // producer.id.expiration.ms, a broker's setting
+}
+
+// TimestampType says whose clock stamps a record.
+type TimestampType int8
+
+const (
+	CreateTime    TimestampType = iota // the producer's
+	LogAppendTime                      // the leader's
+)
+
+// DefaultConfig is the configuration of a topic that overrides nothing.
+func DefaultConfig() Config {
+	return Config{
+		SegmentBytes:         1 << 30,
+		SegmentMillis:        (7 * 24 * time.Hour).Milliseconds(),
+		IndexBytes:           10 << 20,
+		IndexInterval:        4096,
+		RetentionMillis:      (7 * 24 * time.Hour).Milliseconds(),
+		RetentionBytes:       -1,
+		MaxMessageBytes:      1<<20 + overhead,
+		CleanupPolicy:        "delete",
+		FlushMessages:        1<<63 - 1,
+		FileDeleteDelay:      time.Minute,
+		ProducerIDExpiration: 24 * time.Hour,
+	}
+}
+
+func (c Config) deletes() bool  { return strings.Contains(c.CleanupPolicy, "delete") }
+func (c Config) compacts() bool { return strings.Contains(c.CleanupPolicy, "compact") }

@@ -1,0 +1,158 @@
+package log
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Log is one partition's log. One writer at a time, any number of readers.
+type Log struct {
+	tp     TopicPartition
+	dir    *Dir
+	config atomic.Pointer[Config]
+
+	write    sync.Mutex // held for the whole of any change, disk writes included
+	ps       producers  // guarded by write
+	path     string     // guarded by write; Delete renames the folder
+	recovery Recovery   // fixed once open
+	topicID  [16]byte   // guarded by mu
+
+	mu sync.RWMutex // guards the rest; taken inside write for changes, never held while the disk works
+	// segments ascend by base, each ends at or before the next one's base; the last is active, there is always one.
+	segments      []*segment
+	start, end    int64
+	recoveryPoint int64 // all below is on the disk, whatever happens to the machine
+	truncations   int   // lets a reader notice that it was overtaken
+	epochs        epochs
+	closed        bool
+}
+
+// Recovery is what opening found.
+type Recovery struct {
+	SegmentsScanned int    // segments whose CRCs were verified
+	IndexesRebuilt  int    // segments whose indexes were missing or wrong
+	TruncatedBytes  int64  // bytes cut off
+	Reason          string // why bytes were cut off, one sentence
+}
+
+// Appended is where batches went.
+type Appended struct {
+	First, Last  int64
+	MaxTimestamp int64
+	AppendTime   int64 // of the leader's clock if it stamped the batches, -1 otherwise
+	LogStart     int64
+	Duplicate    bool // they were there already; offsets are those they got then
+}
+
+func (l *Log) TopicPartition() TopicPartition { return l.tp }
+func (l *Log) Recovery() Recovery             { return l.recovery }
+func (l *Log) Config() Config                 { return *l.config.Load() }
+func (l *Log) SetConfig(c Config)             { l.config.Store(&c) }
+
+// Start is the first offset that may be read.
+func (l *Log) Start() int64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.start
+}
+
+// End is the offset the next record gets (LEO).
+func (l *Log) End() int64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.end
+}
+
+// Size is the number of bytes in the segments, indexes not counted.
+func (l *Log) Size() int64 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return size(l.segments)
+}
+
+func size(segments []*segment) (n int64) {
+	for _, s := range segments {
+		n += s.size
+	}
+	return n
+}
+
+// SetStart moves the start up to an offset (DeleteRecords, or a follower that learns its leader's start); segments
+// below go with the next Retain. A start below the current one is ignored.
+func (l *Log) SetStart(offset int64) error {
+	l.write.Lock()
+	defer l.write.Unlock()
+	l.mu.Lock()
+	if offset > l.end {
+		end := l.end
+		l.mu.Unlock()
+		return fmt.Errorf("%s: start at %d: %w: end is %d", l.tp, offset, ErrOffsetOutOfRange, end)
+	}
+	if offset <= l.start {
+		l.mu.Unlock()
+		return nil
+	}
+	l.start = offset
+	l.mu.Unlock()
+	return l.setEpochs(l.epochs.cutStart(offset))
+}
+
+// LastEpoch is the newest leader epoch, -1 if none.
+func (l *Log) LastEpoch() int32 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.epochs.last()
+}
+
+// EpochAt is the leader epoch of the record at an offset, -1 if unknown.
+func (l *Log) EpochAt(offset int64) int32 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.epochs.at(offset)
+}
+
+// EndOfEpoch answers OffsetForLeaderEpoch: the largest known epoch up to the requested one and where it ends
+// here; -1, -1 if that is not known.
+func (l *Log) EndOfEpoch(requested int32) (found int32, end int64) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.epochs.end(requested, l.end)
+}
+
+// BeginEpoch notes that a leader's term begins at End. An epoch that is not newer than the last is ignored.
+func (l *Log) BeginEpoch(e int32) error {
+	l.write.Lock()
+	defer l.write.Unlock()
+	if e <= l.epochs.last() {
+		return nil
+	}
+	es, _ := l.epochs.begin(e, l.end)
+	return l.setEpochs(es)
+}
+
+// setEpochs needs write. The file is not synced: what a power cut takes is found again in the batches.
+func (l *Log) setEpochs(es epochs) error {
+	l.mu.Lock()
+	l.epochs = es
+	l.mu.Unlock()
+	return replace(filepath.Join(l.path, epochFile), es.encode(), false)
+}
+
+// ActiveProducers are the idempotent producers that are known, by id.
+func (l *Log) ActiveProducers() []ProducerState {
+	l.write.Lock()
+	defer l.write.Unlock()
+	return l.ps.list()
+}
+
+// ExpireProducers forgets producers that were silent for producer.id.expiration.ms.
+func (l *Log) ExpireProducers(now time.Time) {
+	l.write.Lock()
+	defer l.write.Unlock()
+	l.ps.expire(now, l.Config().ProducerIDExpiration)
+}
+
+func (l *Log) active() *segment { return l.segments[len(l.segments)-1] }

@@ -1,0 +1,158 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+)
+
+// Read returns whole batches as they lie in the file: from the one that contains offset from (its first records may be
+// below), up to the last that begins below limit (high watermark, last stable offset, End) and fits
+// into maxBytes. With minOne the first batch comes even if it is larger. Nothing to read is nil without an error.
+func (l *Log) Read(from, limit int64, maxBytes int, minOne bool) ([]byte, error) {
+	for {
+		b, err := l.read(from, limit, maxBytes, minOne)
+		if !errors.Is(err, errGone) {
+			if err != nil {
+				err = fmt.Errorf("read %s at %d: %w", l.tp, from, err)
+			}
+			return b, err
+		}
+	}
+}
+
+// A spot is where a read begins, as found under the lock.
+type spot struct {
+	segment     *segment
+	position    int64 // of a batch at or before the wanted one
+	size        int64 // readable bytes of the segment
+	last        bool  // no segment follows
+	truncations int
+}
+
+// find returns the spot of an offset between start and end, loading the segment's index if it has to.
+func (l *Log) find(offset int64) (spot, error) {
+	for {
+		l.mu.RLock()
+		if l.closed {
+			l.mu.RUnlock()
+			return spot{}, ErrClosed
+		}
+		i := max(0, sort.Search(len(l.segments), func(i int) bool { return l.segments[i].base > offset })-1)
+		for i+1 < len(l.segments) && l.segments[i].end <= offset {
+			i++ // a gap that compaction left at the end of a segment
+		}
+		s := l.segments[i]
+		if s.loaded {
+			at := spot{s, s.offsets.floor(offset - s.base), s.size, i == len(l.segments)-1, l.truncations}
+			l.mu.RUnlock()
+			return at, nil
+		}
+		l.mu.RUnlock()
+		if err := l.load(s); err != nil {
+			return spot{}, err
+		}
+	}
+}
+
+// overtaken reports whether a truncation may have changed what was read.
+func (l *Log) overtaken(at spot) bool {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.truncations != at.truncations
+}
+
+func (l *Log) read(from, limit int64, maxBytes int, minOne bool) ([]byte, error) {
+	l.mu.RLock()
+	start, end := l.start, l.end
+	l.mu.RUnlock()
+	if from < start || from > end {
+		return nil, fmt.Errorf("%w: the log has %d to %d", ErrOffsetOutOfRange, start, end)
+	}
+	if limit = min(limit, end); from >= limit {
+		return nil, nil
+	}
+	at, err := l.find(from)
+	if err != nil {
+		return nil, err
+	}
+	b, err := at.read(from, limit, maxBytes, minOne)
+	if l.overtaken(at) {
+		return nil, errGone
+	}
+	return b, err
+}
+
+// slack is what is read beyond the wanted bytes, so that the batches between the index entry and the wanted offset
+// usually come along in the same read.
+const slack = 8 << 10
+
+func (at spot) read(from, limit int64, maxBytes int, minOne bool) ([]byte, error) {
+	first, err := at.fill(at.position, max(maxBytes, 0)+slack)
+	if err != nil {
+		return nil, err
+	}
+	// Skip batches before the wanted one.
+	buf, pos := first, at.position
+	for {
+		if len(buf) < headerSize {
+			if pos+int64(len(buf)) >= at.size {
+				return nil, nil // the offset lies in a gap at the end
+			}
+			if buf, err = at.fill(pos, max(maxBytes, 0)+slack); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		b := Batch(buf)
+		if b.Size() < headerSize || pos+int64(b.Size()) > at.size {
+			return nil, fmt.Errorf("%w: batch of %d bytes at position %d of %s", ErrCorrupt, b.Size(), pos, name(at.segment.base))
+		}
+		if b.LastOffset() >= from {
+			break
+		}
+		pos += int64(b.Size())
+		buf = buf[min(b.Size(), len(buf)):]
+	}
+	if Batch(buf).BaseOffset() >= limit {
+		return nil, nil
+	}
+	return at.whole(buf, pos, limit, maxBytes, minOne)
+}
+
+// whole cuts buf, which begins with a batch's header, after the last batch that may be returned.
+func (at spot) whole(buf []byte, pos, limit int64, maxBytes int, minOne bool) ([]byte, error) {
+	if size := Batch(buf).Size(); size > len(buf) || size > maxBytes {
+		if size > maxBytes && !minOne {
+			return nil, nil
+		}
+		if size > len(buf) {
+			more, err := at.fill(pos, max(size, maxBytes))
+			if err != nil {
+				return nil, err
+			}
+			buf = more
+		}
+		if size > maxBytes {
+			return buf[:size:size], nil
+		}
+	}
+	n := 0
+	for n+headerSize <= len(buf) {
+		b := Batch(buf[n:])
+		if b.Size() < headerSize || n+b.Size() > min(len(buf), maxBytes) || b.BaseOffset() >= limit {
+			break
+		}
+		n += b.Size()
+	}
+	return buf[:n:n], nil
+}
+
+// fill reads up to n bytes from a position.
+func (at spot) fill(pos int64, n int) ([]byte, error) {
+	buf := make([]byte, min(int64(n), at.size-pos))
+	if err := at.segment.log.readAt(buf, pos); err != nil {
+		return nil, err
+	}
+	return buf, nil
+}

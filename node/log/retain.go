@@ -1,0 +1,136 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Retain deletes whole segments that are older than retention.ms, above retention.bytes or below Start, none of which
+// may reach beyond upTo (the high watermark). The active segment goes too when all its records are too old: an
+// empty one takes its place. Start moves along. Segments that were not read since the last call give back their file
+// descriptors and indexes.
+func (l *Log) Retain(now time.Time, upTo int64) (deleted int, err error) {
+	cfg := l.Config()
+	l.write.Lock()
+	defer l.write.Unlock()
+	if l.closed {
+		return 0, nil
+	}
+	n := l.condemned(&cfg, now, upTo)
+	if n == len(l.segments) {
+		if err := l.roll(l.end); err != nil {
+			return 0, fmt.Errorf("retain %s: %w", l.tp, err)
+		}
+	}
+	dropped := l.segments[:n]
+	if n > 0 {
+		l.mu.Lock()
+		l.segments = l.segments[n:len(l.segments):len(l.segments)]
+		l.start = max(l.start, l.segments[0].base)
+		l.recoveryPoint = max(l.recoveryPoint, l.segments[0].base)
+		l.mu.Unlock()
+		if err := l.setEpochs(l.epochs.cutStart(l.start)); err != nil {
+			return 0, fmt.Errorf("retain %s: %w", l.tp, err)
+		}
+	}
+	for _, s := range dropped {
+		err = errors.Join(err, s.remove())
+	}
+	if n > 0 {
+		err = errors.Join(err, l.dropSnapshots(func(o int64) bool { return o < l.segments[0].base }))
+	}
+	l.rest()
+	if err != nil {
+		err = fmt.Errorf("retain %s: %w", l.tp, err)
+	}
+	return n, err
+}
+
+// condemned counts the segments, from the oldest on, that may go.
+func (l *Log) condemned(cfg *Config, now time.Time, upTo int64) (n int) {
+	excess := int64(-1)
+	if cfg.deletes() && cfg.RetentionBytes >= 0 {
+		excess = size(l.segments) - cfg.RetentionBytes
+	}
+	for i, s := range l.segments {
+		if s.end > upTo || s.size == 0 {
+			return n
+		}
+		old := cfg.deletes() && cfg.RetentionMillis >= 0 && now.UnixMilli()-s.maxTimestamp > cfg.RetentionMillis
+		large := excess >= s.size && i < len(l.segments)-1
+		if !old && !large && (s.end > l.start || i == len(l.segments)-1) {
+			return n
+		}
+		excess -= s.size
+		n++
+	}
+	return n
+}
+
+// rest gives back what sealed segments hold that nobody reads.
+func (l *Log) rest() {
+	for _, s := range l.segments[:len(l.segments)-1] {
+		if s.log.used.Load() || s.flushed < s.size {
+			s.log.used.Store(false)
+			continue
+		}
+		s.log.rest()
+		l.mu.Lock()
+		if s.savedOffsets == len(s.offsets) && s.savedTimes == len(s.times) {
+			s.loaded, s.offsets, s.times = false, nil, nil
+		}
+		l.mu.Unlock()
+	}
+}
+
+// Flush makes everything appended so far survive a power cut.
+func (l *Log) Flush() error { return l.flush(false) }
+
+// flush syncs all segments, or only the sealed ones. Appends go on meanwhile.
+func (l *Log) flush(onlySealed bool) error {
+	l.mu.RLock()
+	segments := l.segments
+	if onlySealed {
+		segments = segments[:len(segments)-1]
+	}
+	sizes := make([]int64, len(segments))
+	point, fresh := l.recoveryPoint, false
+	for i, s := range segments {
+		sizes[i], point = s.size, max(point, s.end)
+		fresh = fresh || s.flushed < s.size
+	}
+	truncations, closed := l.truncations, l.closed
+	l.mu.RUnlock()
+	if closed || !fresh {
+		return nil
+	}
+	for i, s := range segments {
+		if s.flushed < sizes[i] {
+			if err := s.log.sync(); err != nil {
+				return fmt.Errorf("flush %s: %w", l.tp, err)
+			}
+		}
+	}
+	if err := syncFolder(l.path); err != nil {
+		return fmt.Errorf("flush %s: %w", l.tp, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.truncations != truncations {
+		return nil
+	}
+	for i, s := range segments {
+		s.flushed = max(s.flushed, sizes[i])
+	}
+	l.recoveryPoint = max(l.recoveryPoint, point)
+	return nil
+}
+
+// flushIfDue honours flush.messages.
+func (l *Log) flushIfDue(cfg *Config) error {
+	if l.end-l.recoveryPoint < cfg.FlushMessages {
+		return nil
+	}
+	return l.Flush()
+}
