@@ -42,4 +42,6 @@ type Event struct {
 	Fault string `json:"fault,omitempty"`
 	// Since is the time since that fault, in nanoseconds.
 	Since time.Duration `json:"since,omitempty"`
+	// By says who asked for a fault: "console", "command line", a drill's name.
+	By string `json:"by,omitempty"`
 }

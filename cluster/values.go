@@ -1,6 +1,9 @@
 package cluster
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Role is what a node does in its cluster.
 type Role string
@@ -25,6 +28,7 @@ type State string
 
 // The states of a node.
 const (
+	Waiting  State = "waiting"  // it starts as soon as a quorum of coordinators serves
 	Starting State = "starting" // its process runs, its port does not serve yet
 	Serving  State = "serving"
 	Paused   State = "paused"   // SIGSTOP
@@ -33,6 +37,11 @@ const (
 	Exited   State = "exited"   // ended by itself or by a kill; not restarted
 	BackOff  State = "back-off" // ended, a restart is due
 )
+
+// Runs says whether a node in this state has a process.
+func (s State) Runs() bool {
+	return s == Starting || s == Serving || s == Paused || s == Stopping
+}
 
 // NodeStatus is one node as its supervisor sees it.
 type NodeStatus struct {
@@ -61,10 +70,23 @@ type Status struct {
 	Timing    Timing       `json:"timing"`
 	PID       int          `json:"pid"` // of the supervisor
 	Directory string       `json:"directory"`
+	Socket    string       `json:"socket"` // of the supervisor's API
+	Restart   Policy       `json:"restart"`
 	Bootstrap []string     `json:"bootstrap"`
 	ZooKeeper string       `json:"zookeeper"`
 	Nodes     []NodeStatus `json:"nodes"` // brokers by id, then coordinators by id
 	At        time.Time    `json:"at"`
+	// Problem is one sentence when the supervisor cannot be asked, else empty. The rest is then what it said last.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Node returns a node by name.
+func (s *Status) Node(name string) (NodeStatus, bool) {
+	i := slices.IndexFunc(s.Nodes, func(n NodeStatus) bool { return n.Name == name })
+	if i < 0 {
+		return NodeStatus{}, false
+	}
+	return s.Nodes[i], true
 }
 
 // Verb is what can be done to a node.
@@ -93,4 +115,15 @@ type Event struct {
 	Note     string        `json:"note,omitempty"`
 	Fault    string        `json:"fault,omitempty"`
 	Since    time.Duration `json:"since,omitempty"`
+	By       string        `json:"by,omitempty"`
 }
+
+// The kinds of events that a supervisor writes itself, and the one that closes a fault.
+const (
+	KindFault     = "fault"
+	KindExit      = "exit"
+	KindStarted   = "started"
+	KindPaused    = "paused"
+	KindResumed   = "resumed"
+	KindRecovered = "recovered"
+)

@@ -1,0 +1,29 @@
+//go:build !linux
+
+package cluster
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// pollEvery is how often the supervisor looks at its processes: one run of ps.
+const pollEvery = time.Second
+
+// look says what the system knows about processes; those that do not run are missing.
+func look(pids ...int) map[int]vital {
+	if len(pids) == 0 {
+		return nil
+	}
+	list := make([]string, len(pids))
+	for i, pid := range pids {
+		list[i] = strconv.Itoa(pid)
+	}
+	ps := exec.Command("ps", "-o", psColumns, "-p", strings.Join(list, ","))
+	ps.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
+	out, _ := ps.Output() // it fails when one of them is gone
+	return parsePS(string(out))
+}

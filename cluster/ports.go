@@ -1,0 +1,130 @@
+package cluster
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+)
+
+// reservation keeps ports from being taken between their choice and the start of the node that listens on them.
+type reservation map[int]net.Listener
+
+// claim binds a port, 0 for any that is free, and returns its number.
+func (r reservation) claim(port int) (int, error) {
+	if port != 0 && answers(port) { // some systems let a second listener share the port
+		return 0, fmt.Errorf("port %d is in use", port)
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+	if err != nil {
+		return 0, err
+	}
+	port = l.Addr().(*net.TCPAddr).Port
+	r[port] = l
+	return port, nil
+}
+
+// release gives up the ports of a node, which then can listen on them.
+func (r reservation) release(n Node) {
+	for _, port := range n.ports() {
+		if l := r[*port]; l != nil {
+			l.Close()
+			delete(r, *port)
+		}
+	}
+}
+
+func (r reservation) close() {
+	for port, l := range r {
+		l.Close()
+		delete(r, port)
+	}
+}
+
+func answers(port int) bool {
+	conn, err := net.DialTimeout("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)), 200*time.Millisecond)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+// The ports that Kafka's and ZooKeeper's users expect, for the node with id 1.
+const (
+	brokerPort   = 9092
+	clientPort   = 2181
+	quorumPort   = 2888
+	electionPort = 3888
+)
+
+// portSteps is how often a whole row of ports is tried a hundred higher before any free port will do.
+const portSteps = 10
+
+// choosePorts gives a number to every port of the spec that is 0. The usual ports come first; where one of a row is
+// taken, by a process or by another cluster that is down, the row moves up by a hundred: 9192, 9193, 9194.
+// claim binds a port, 0 for any, and says which it got.
+func choosePorts(s *Spec, taken map[int]bool, claim func(int) (int, error), giveUp func(int)) error {
+	rows := []struct {
+		role Role
+		base int
+		port func(*Node) *int
+	}{
+		{Broker, brokerPort, func(n *Node) *int { return &n.Port }},
+		{Coordinator, clientPort, func(n *Node) *int { return &n.Port }},
+		{Coordinator, quorumPort, func(n *Node) *int { return &n.Quorum }},
+		{Coordinator, electionPort, func(n *Node) *int { return &n.Election }},
+	}
+	for _, row := range rows {
+		var open []*Node
+		base := row.base
+		for i := range s.Nodes {
+			n := &s.Nodes[i]
+			switch {
+			case n.Role != row.role:
+			case *row.port(n) == 0:
+				open = append(open, n)
+			default:
+				base = *row.port(n) - n.ID + 1 // a node that joins later continues the row
+			}
+		}
+		if err := chooseRow(open, base, row.port, taken, claim, giveUp); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func chooseRow(nodes []*Node, base int, port func(*Node) *int, taken map[int]bool, claim func(int) (int, error), giveUp func(int)) error {
+	for step := range portSteps {
+		var got []int
+		for _, n := range nodes {
+			want := base + step*100 + n.ID - 1
+			if want < 1024 || want > 65535 || taken[want] {
+				break
+			}
+			p, err := claim(want)
+			if err != nil {
+				break
+			}
+			got = append(got, p)
+		}
+		if len(got) == len(nodes) {
+			for i, n := range nodes {
+				*port(n) = got[i]
+			}
+			return nil
+		}
+		for _, p := range got {
+			giveUp(p)
+		}
+	}
+	for _, n := range nodes {
+		p, err := claim(0)
+		if err != nil {
+			return fmt.Errorf("no free port for %s: %w", n.Name, err)
+		}
+		*port(n) = p
+	}
+	return nil
+}
