@@ -92,7 +92,7 @@ func (l *Log) parse(batches []byte, cfg *Config, origin Origin) ([]Batch, error)
 			return nil, err
 		}
 		if origin == FromClient {
-			if err := b.fromClient(); err != nil {
+			if err := b.fromClient(cfg.compacts()); err != nil {
 				return nil, err
 			}
 		}
@@ -104,8 +104,8 @@ func (l *Log) parse(batches []byte, cfg *Config, origin Origin) ([]Batch, error)
 	return list, nil
 }
 
-// fromClient checks the rules for producers.
-func (b Batch) fromClient() error {
+// fromClient checks the rules for producers; to a compacted topic they may only send records with keys.
+func (b Batch) fromClient(keyed bool) error {
 	switch {
 	case b.Count() <= 0:
 		return fmt.Errorf("%w: batch without records", ErrInvalidRecord)
@@ -117,6 +117,16 @@ func (b Batch) fromClient() error {
 		return fmt.Errorf("%w: clients may not set the log append time", ErrInvalidRecord)
 	case b.ProducerID() != noProducer && b.BaseSequence() < 0:
 		return fmt.Errorf("%w: producer %d sent sequence %d", ErrInvalidRecord, b.ProducerID(), b.BaseSequence())
+	case !keyed:
+		return nil
+	}
+	for r, err := range b.Records() {
+		if err != nil {
+			return err
+		}
+		if r.Key == nil {
+			return fmt.Errorf("%w: a compacted topic takes no record without key", ErrInvalidRecord)
+		}
 	}
 	return nil
 }
@@ -265,18 +275,20 @@ func (l *Log) publish(list []Batch, cfg *Config) error {
 func (l *Log) roll(base int64) error {
 	old := l.active()
 	next := newSegment(l.path, base)
-	if _, err := next.log.open(); err != nil {
+	if err := next.log.create(); err != nil {
 		return err
 	}
-	next.log.used.Store(true)
 	if err := l.snapshot(base); err != nil {
 		return err
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if err := old.seal(); err != nil {
+	old.seal()
+	l.mu.Unlock()
+	if err := old.saveIndexes(); err != nil {
 		return err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.segments = append(l.segments[:len(l.segments):len(l.segments)], next)
 	return nil
 }

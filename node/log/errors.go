@@ -30,9 +30,9 @@ func storage(what string, err error) error {
 	case errors.Is(err, ErrStorage):
 		return err
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("%w: disk full while it %s: free some space, then restart the broker: %w", ErrStorage, what, err)
+		return fmt.Errorf("%w: disk full (while it %s): free some space, then restart the broker: %w", ErrStorage, what, err)
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return fmt.Errorf("%w: too many open files while it %s: raise the limit (ulimit -n): %w", ErrStorage, what, err)
+		return fmt.Errorf("%w: too many open files (while it %s): raise the limit (ulimit -n): %w", ErrStorage, what, err)
 	}
-	return fmt.Errorf("%w while it %s: %w", ErrStorage, what, err)
+	return fmt.Errorf("%w (while it %s): %w", ErrStorage, what, err)
 }

@@ -2,7 +2,6 @@ package log
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -23,6 +22,15 @@ type file struct {
 	gone bool
 }
 
+// create makes the file, empty.
+func (f *file) create() error {
+	o, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err == nil {
+		err = o.Close()
+	}
+	return storage("created "+filepath.Base(f.path), err)
+}
+
 func (f *file) open() (*os.File, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -30,69 +38,68 @@ func (f *file) open() (*os.File, error) {
 		return nil, errGone
 	}
 	if f.f == nil {
-		o, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o644)
+		o, err := os.OpenFile(f.path, os.O_RDWR, 0)
 		if err != nil {
-			return nil, storage("opened "+filepath.Base(f.path), err)
+			return nil, err
 		}
 		f.f = o
 	}
 	return f.f, nil
 }
 
-// readAt fills p from position at; a file that was closed while idle is opened again.
-func (f *file) readAt(p []byte, at int64) error {
+// do calls a function with the open file, once more if the file was put to rest in between.
+func (f *file) do(what string, call func(*os.File) error) error {
 	f.used.Store(true)
 	for {
 		o, err := f.open()
-		if err != nil {
+		if errors.Is(err, errGone) {
 			return err
 		}
-		_, err = o.ReadAt(p, at)
-		if errors.Is(err, os.ErrClosed) {
-			continue
+		if err == nil {
+			if err = call(o); errors.Is(err, os.ErrClosed) {
+				continue
+			}
 		}
-		return storage(fmt.Sprintf("read %s at %d", filepath.Base(f.path), at), err)
+		return storage(what+" "+filepath.Base(f.path), err)
 	}
 }
 
-func (f *file) writeAt(p []byte, at int64) error {
-	f.used.Store(true)
-	o, err := f.open()
-	if err != nil {
+// readAt fills p from position at.
+func (f *file) readAt(p []byte, at int64) error {
+	return f.do("read", func(o *os.File) error {
+		_, err := o.ReadAt(p, at)
 		return err
-	}
-	if _, err = o.WriteAt(p, at); err != nil {
-		// What was written in part is cut off, so that the file ends with a whole batch again.
-		return errors.Join(storage("wrote "+filepath.Base(f.path), err), storage("cut "+filepath.Base(f.path), o.Truncate(at)))
-	}
-	return nil
+	})
+}
+
+// writeAt writes all of p at the end of the file, which is at position at, or nothing.
+func (f *file) writeAt(p []byte, at int64) error {
+	return f.do("wrote", func(o *os.File) error {
+		_, err := o.WriteAt(p, at)
+		if err != nil {
+			err = errors.Join(err, o.Truncate(at))
+		}
+		return err
+	})
 }
 
 func (f *file) truncate(size int64) error {
-	o, err := f.open()
-	if err != nil {
-		return err
-	}
-	return storage("cut "+filepath.Base(f.path), o.Truncate(size))
+	return f.do("cut", func(o *os.File) error { return o.Truncate(size) })
 }
 
+// sync is content with a file that was deleted meanwhile.
 func (f *file) sync() error {
-	o, err := f.open()
+	err := f.do("synced", (*os.File).Sync)
 	if errors.Is(err, errGone) {
 		return nil
-	} else if err != nil {
-		return err
 	}
-	if err = o.Sync(); errors.Is(err, os.ErrClosed) {
-		return nil // deleted meanwhile; rest does not close what may have to be synced
-	}
-	return storage("synced "+filepath.Base(f.path), err)
+	return err
 }
 
-// rest closes the file if it was not used since the last rest.
-func (f *file) rest() {
+// rest closes the file if it was not used since the last rest, and reports that.
+func (f *file) rest() bool {
 	if f.used.Swap(false) {
-		return
+		return false
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -100,6 +107,7 @@ func (f *file) rest() {
 		f.f.Close()
 		f.f = nil
 	}
+	return true
 }
 
 // close ends all use; readers get errGone.
@@ -112,7 +120,7 @@ func (f *file) close() error {
 	}
 	err := f.f.Close()
 	f.f = nil
-	return err
+	return storage("closed "+filepath.Base(f.path), err)
 }
 
 // replace writes a small file whole: readers see the old or the new content, never a part. Synced, it

@@ -95,9 +95,6 @@ func (l *Log) recover(clean bool, recoveryPoint int64) error {
 		if !suspect {
 			err := s.trust(last)
 			if err == nil {
-				if !last {
-					s.end = max(s.end, s.base) // exact only for the last; find steps over gaps
-				}
 				continue
 			}
 			if !damaged(err) && !errors.Is(err, errIndex) {
@@ -122,7 +119,7 @@ func (l *Log) recover(clean bool, recoveryPoint int64) error {
 	}
 	if len(l.segments) == 0 {
 		s := newSegment(l.path, 0)
-		if _, err := s.log.open(); err != nil {
+		if err := s.log.create(); err != nil {
 			return err
 		}
 		l.segments = []*segment{s}
@@ -142,9 +139,11 @@ func (s *segment) trust(last bool) error {
 	if !ok {
 		return errIndex
 	}
-	if err := s.measure(offsets, times); err != nil {
+	m, err := s.measure(offsets, times, s.size)
+	if err != nil {
 		return err
 	}
+	s.take(m)
 	s.flushed = s.size
 	if last {
 		s.offsets, s.times, s.loaded = offsets, times, true
@@ -238,18 +237,6 @@ func (l *Log) load(s *segment) error {
 	return nil
 }
 
-// loadAll loads the indexes of the segment that contains an offset and of those after it.
-func (l *Log) loadAll(from int64) error {
-	for _, s := range l.segments {
-		if s.end >= from {
-			if err := l.load(s); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // Close ends all use of the log. After a clean close its indexes and producers are on disk in full.
 func (l *Log) Close() error {
 	l.write.Lock()
@@ -259,15 +246,21 @@ func (l *Log) Close() error {
 	}
 	err := l.Flush()
 	if l.end > l.segments[0].base {
-		err = errors.Join(err, l.snapshot(l.end))
-	}
-	for _, s := range l.segments {
-		err = errors.Join(err, s.seal(), s.log.close())
+		err = errors.Join(err, l.snapshot(l.end), l.dropSnapshots(l.stray))
 	}
 	l.mu.Lock()
 	l.closed = true
+	l.active().seal()
 	l.mu.Unlock()
+	for _, s := range l.segments {
+		err = errors.Join(err, s.saveIndexes(), s.log.close())
+	}
 	return err
+}
+
+// stray reports whether a snapshot is one of an earlier close: those of rolls stand at the base of a segment.
+func (l *Log) stray(offset int64) bool {
+	return offset != l.end && !slices.ContainsFunc(l.segments, func(s *segment) bool { return s.base == offset })
 }
 
 // abandon closes files as a crash would.

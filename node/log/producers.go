@@ -84,7 +84,7 @@ func (ps producers) admit(b Batch) error {
 		if first != 0 {
 			return fmt.Errorf("%w: producer %d begins epoch %d with sequence %d", ErrOutOfOrderSequence, b.ProducerID(), b.ProducerEpoch(), first)
 		}
-	case len(p.batches) > 0 && first != addSequence(p.lastSequence(), 1):
+	case first != addSequence(p.lastSequence(), 1):
 		return fmt.Errorf("%w: producer %d sent %d after %d", ErrOutOfOrderSequence, b.ProducerID(), first, p.lastSequence())
 	}
 	return nil

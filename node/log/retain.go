@@ -3,6 +3,8 @@ package log
 import (
 	"errors"
 	"fmt"
+	"math"
+	"os"
 	"time"
 )
 
@@ -57,7 +59,7 @@ func (l *Log) condemned(cfg *Config, now time.Time, upTo int64) (n int) {
 		if s.end > upTo || s.size == 0 {
 			return n
 		}
-		old := cfg.deletes() && cfg.RetentionMillis >= 0 && now.UnixMilli()-s.maxTimestamp > cfg.RetentionMillis
+		old := cfg.deletes() && cfg.RetentionMillis >= 0 && now.UnixMilli()-s.newest() > cfg.RetentionMillis
 		large := excess >= s.size && i < len(l.segments)-1
 		if !old && !large && (s.end > l.start || i == len(l.segments)-1) {
 			return n
@@ -68,20 +70,27 @@ func (l *Log) condemned(cfg *Config, now time.Time, upTo int64) (n int) {
 	return n
 }
 
-// rest gives back what sealed segments hold that nobody reads.
+// rest gives back what segments hold that nobody uses.
 func (l *Log) rest() {
-	for _, s := range l.segments[:len(l.segments)-1] {
-		if s.log.used.Load() || s.flushed < s.size {
-			s.log.used.Store(false)
-			continue
-		}
-		s.log.rest()
-		l.mu.Lock()
-		if s.savedOffsets == len(s.offsets) && s.savedTimes == len(s.times) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.segments {
+		if s.log.rest() && s != l.active() && s.savedOffsets == len(s.offsets) && s.savedTimes == len(s.times) {
 			s.loaded, s.offsets, s.times = false, nil, nil
 		}
-		l.mu.Unlock()
 	}
+}
+
+// newest is when the segment's last record was made, by its file when records have no timestamps.
+func (s *segment) newest() int64 {
+	if s.maxTimestamp >= 0 {
+		return s.maxTimestamp
+	}
+	info, err := os.Stat(s.log.path)
+	if err != nil {
+		return math.MaxInt64 / 2
+	}
+	return info.ModTime().UnixMilli()
 }
 
 // Flush makes everything appended so far survive a power cut.
@@ -129,7 +138,10 @@ func (l *Log) flush(onlySealed bool) error {
 
 // flushIfDue honours flush.messages.
 func (l *Log) flushIfDue(cfg *Config) error {
-	if l.end-l.recoveryPoint < cfg.FlushMessages {
+	l.mu.RLock()
+	unflushed := l.end - l.recoveryPoint
+	l.mu.RUnlock()
+	if unflushed < cfg.FlushMessages {
 		return nil
 	}
 	return l.Flush()

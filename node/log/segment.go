@@ -83,12 +83,11 @@ func (s *segment) locate(offset, size int64) (Batch, int64, error) {
 	}
 }
 
-// seal completes the indexes of a segment that gets no more batches.
-func (s *segment) seal() error {
+// seal completes the time index of a segment that gets no more batches, or is closed.
+func (s *segment) seal() {
 	if s.maxTimestamp >= 0 {
 		s.times = s.times.add(s.maxTimestamp, s.maxOffset-s.base)
 	}
-	return s.saveIndexes()
 }
 
 func (s *segment) saveIndexes() (err error) {

@@ -1,6 +1,7 @@
 package log
 
 import (
+	"errors"
 	"fmt"
 	"os"
 )
@@ -12,6 +13,10 @@ func (l *Log) Truncate(to int64) error {
 	l.write.Lock()
 	defer l.write.Unlock()
 	if to >= l.end {
+		// A leader that appended nothing in its term noted its epoch at End; a newer leader knows nothing of that.
+		if es := l.epochs.cutEnd(l.end); len(es) != len(l.epochs) {
+			return l.setEpochs(es)
+		}
 		return nil
 	}
 	if to < l.start {
@@ -30,17 +35,23 @@ func (l *Log) Reset(start int64) error {
 	return l.startOver(start, start)
 }
 
-// truncate needs write.
+// truncate needs write. Readers see the shorter log before the files change: one that is at it finds that it was
+// overtaken.
 func (l *Log) truncate(to int64) error {
-	if err := l.loadAll(to); err != nil {
-		return err
-	}
 	keep := len(l.segments)
 	for keep > 1 && l.segments[keep-1].base >= to {
 		keep--
 	}
 	s := l.segments[keep-1]
+	if err := l.load(s); err != nil {
+		return err
+	}
 	_, pos, err := s.locate(to, s.size)
+	if err != nil {
+		return err
+	}
+	offsets, times := s.offsets.cut(pos), s.times.cut(to-s.base)
+	m, err := s.measure(offsets, times, pos)
 	if err != nil {
 		return err
 	}
@@ -48,14 +59,14 @@ func (l *Log) truncate(to int64) error {
 	l.mu.Lock()
 	l.truncations++
 	l.segments = l.segments[:keep:keep]
-	if err = s.cut(pos, to); err == nil {
-		l.end = s.end
-		l.start = min(l.start, l.end)
-		l.recoveryPoint = min(l.recoveryPoint, l.end)
-	}
-	end := l.end
+	s.take(m)
+	s.offsets, s.times, s.savedOffsets, s.savedTimes = offsets, times, 0, 0
+	s.size, s.flushed = pos, min(s.flushed, pos)
+	l.end = s.end
+	l.start = min(l.start, l.end)
+	l.recoveryPoint = min(l.recoveryPoint, l.end)
 	l.mu.Unlock()
-	if err != nil {
+	if err := s.log.truncate(pos); err != nil {
 		return err
 	}
 	for _, d := range dropped {
@@ -63,68 +74,67 @@ func (l *Log) truncate(to int64) error {
 			return err
 		}
 	}
-	if err := l.setEpochs(l.epochs.cutEnd(end)); err != nil {
+	if err := l.setEpochs(l.epochs.cutEnd(l.end)); err != nil {
 		return err
 	}
 	return l.rebuildProducers()
 }
 
-// cut shortens a segment to the batch at pos, which is the first that ends at or after the offset to.
-func (s *segment) cut(pos, to int64) error {
-	if pos < s.size {
-		if err := s.log.truncate(pos); err != nil {
-			return err
-		}
-	}
-	s.offsets, s.savedOffsets = s.offsets.cut(pos), 0
-	s.times, s.savedTimes = s.times.cut(to-s.base), 0
-	s.size, s.flushed = pos, min(s.flushed, pos)
-	return s.measure(s.offsets, s.times)
+// A measure is what the batches of a segment say beyond its indexes.
+type measure struct {
+	end, maxTimestamp, maxOffset, firstTimestamp int64
+	sinceEntry                                   int
 }
 
-// measure finds out what the batches say that the indexes do not: end and largest timestamp.
-func (s *segment) measure(offsets offsetIndex, times timeIndex) error {
-	s.end, s.sinceEntry = s.base, 0
-	s.maxTimestamp, s.maxOffset = -1, -1
-	if ts, relative := times.last(); relative >= 0 {
-		s.maxTimestamp, s.maxOffset = ts, s.base+relative
+func (s *segment) take(m measure) {
+	s.end, s.sinceEntry = m.end, m.sinceEntry
+	s.maxTimestamp, s.maxOffset, s.firstTimestamp = m.maxTimestamp, m.maxOffset, m.firstTimestamp
+}
+
+// measure looks at the batches after the last index entry, up to a size.
+func (s *segment) measure(offsets offsetIndex, times timeIndex, size int64) (measure, error) {
+	m := measure{end: s.base, maxTimestamp: -1, maxOffset: -1, firstTimestamp: -1}
+	if size == 0 {
+		return m, nil
 	}
-	sc := s.scanner(offsets.lastPosition(), s.size, false)
-	for {
+	first, _, err := s.scanner(0, size, false).next()
+	if err != nil {
+		return m, err
+	}
+	m.firstTimestamp = first.MaxTimestamp()
+	if ts, relative := times.last(); relative >= 0 {
+		m.maxTimestamp, m.maxOffset = ts, s.base+relative
+	}
+	for sc := s.scanner(offsets.lastPosition(), size, false); ; {
 		b, _, err := sc.next()
 		if err != nil || b == nil {
-			return err
+			return m, err
 		}
-		if b.MaxTimestamp() > s.maxTimestamp {
-			s.maxTimestamp, s.maxOffset = b.MaxTimestamp(), b.LastOffset()
+		if b.MaxTimestamp() > m.maxTimestamp {
+			m.maxTimestamp, m.maxOffset = b.MaxTimestamp(), b.LastOffset()
 		}
-		s.end = b.LastOffset() + 1
-		s.sinceEntry += b.Size()
+		m.end = b.LastOffset() + 1
+		m.sinceEntry += b.Size()
 	}
 }
 
 // startOver replaces all segments by an empty one at base; the log starts at start, which is not below. Needs write.
 func (l *Log) startOver(base, start int64) error {
-	old := l.segments
-	for _, s := range old {
-		if err := s.remove(); err != nil {
-			return fmt.Errorf("reset %s to %d: %w", l.tp, start, err)
-		}
-	}
-	if err := l.dropSnapshots(func(int64) bool { return true }); err != nil {
-		return err
-	}
-	s := newSegment(l.path, base)
-	if _, err := s.log.open(); err != nil {
-		return fmt.Errorf("reset %s to %d: %w", l.tp, start, err)
-	}
+	old, s := l.segments, newSegment(l.path, base)
 	l.ps = producers{}
 	l.mu.Lock()
 	l.truncations++
 	l.segments = []*segment{s}
 	l.start, l.end, l.recoveryPoint = start, base, base
 	l.mu.Unlock()
-	return l.setEpochs(nil)
+	err := l.dropSnapshots(func(int64) bool { return true })
+	for _, o := range old {
+		err = errors.Join(err, o.remove())
+	}
+	if err = errors.Join(err, s.log.create(), l.setEpochs(nil)); err != nil {
+		return fmt.Errorf("reset %s to %d: %w", l.tp, start, err)
+	}
+	return nil
 }
 
 // dropSnapshots removes the snapshots whose offsets are condemned.
