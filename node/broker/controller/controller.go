@@ -3,8 +3,11 @@ package controller
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
+	"time"
 
 	"github.com/go-zookeeper/zk"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kdrill/node/layout"
@@ -29,37 +32,138 @@ type Peer interface {
 	Close()
 }
 
-// Controller stands for election and, while it is elected, controls the cluster.
+// Controller stands for election and, while it is elected, controls the cluster. Its methods may be called by any
+// goroutine; they wait for the events before them.
 type Controller struct {
 	Config
+	active atomic.Pointer[term] // nil while another broker is the controller
 }
 
 // New makes a controller; Run starts it.
-func New(config Config) *Controller { return &Controller{Config: config} }
+func New(config Config) *Controller {
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	config.Log = config.Log.With("part", "controller")
+	return &Controller{Config: config}
+}
 
 // Run stands for election, and again whenever a term ended, until ctx ends.
 func (c *Controller) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return ctx.Err()
+	for {
+		t, err := c.stand(ctx)
+		if err == nil {
+			err = c.lead(ctx, t)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			c.Log.Warn("candidacy failed, standing again", "err", err)
+		}
+		select { // a fault that stays must not spin
+		case <-time.After(retryPause):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// lead runs one term.
+func (c *Controller) lead(ctx context.Context, t *term) error {
+	c.active.Store(t)
+	err := t.run()
+	c.active.Store(nil)
+	t.end()
+	if ctx.Err() == nil {
+		c.Log.Warn("resigned", "epoch", t.epoch, "reason", err)
+	}
+	return nil
 }
 
 // Active says whether this broker is the controller.
-func (c *Controller) Active() bool { return false }
+func (c *Controller) Active() bool { return c.active.Load() != nil }
+
+// ask has the current term handle a request. It returns false if there is none, or it ended before the answer.
+func (c *Controller) ask(ctx context.Context, name string, handle func(*term) error) bool {
+	t := c.active.Load()
+	if t == nil {
+		return false
+	}
+	handled := make(chan error, 1)
+	posted := t.post(ctx, name, func() error {
+		err := handle(t)
+		handled <- err
+		return err
+	})
+	if !posted {
+		return false
+	}
+	select {
+	case err := <-handled:
+		return err == nil
+	case <-t.ctx.Done():
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}
 
 // AlterPartition lets a leader change the ISR of its partitions, versions 0 to 3.
 func (c *Controller) AlterPartition(ctx context.Context, req *kmsg.AlterPartitionRequest) *kmsg.AlterPartitionResponse {
-	return req.ResponseKind().(*kmsg.AlterPartitionResponse)
+	var resp *kmsg.AlterPartitionResponse
+	handled := c.ask(ctx, "AlterPartition", func(t *term) (err error) {
+		resp, err = t.alterPartition(req)
+		return err
+	})
+	if !handled {
+		resp = req.ResponseKind().(*kmsg.AlterPartitionResponse)
+		resp.ErrorCode = kerr.NotController.Code
+	}
+	return resp
 }
 
-// ControlledShutdown moves leadership away from a broker that is about to stop, versions 0 to 3.
+// ControlledShutdown moves leadership away from a broker that is about to stop, versions 0 to 3. The response lists
+// the partitions that nobody else can lead.
 func (c *Controller) ControlledShutdown(ctx context.Context, req *kmsg.ControlledShutdownRequest) *kmsg.ControlledShutdownResponse {
-	return req.ResponseKind().(*kmsg.ControlledShutdownResponse)
+	var resp *kmsg.ControlledShutdownResponse
+	handled := c.ask(ctx, "ControlledShutdown", func(t *term) (err error) {
+		resp, err = t.controlledShutdown(req)
+		return err
+	})
+	if !handled {
+		resp = req.ResponseKind().(*kmsg.ControlledShutdownResponse)
+		resp.ErrorCode = kerr.NotController.Code
+	}
+	return resp
 }
 
 // ElectLeaders elects preferred or unclean leaders, versions 0 to 2.
 func (c *Controller) ElectLeaders(ctx context.Context, req *kmsg.ElectLeadersRequest) *kmsg.ElectLeadersResponse {
-	return req.ResponseKind().(*kmsg.ElectLeadersResponse)
+	var resp *kmsg.ElectLeadersResponse
+	handled := c.ask(ctx, "ElectLeaders", func(t *term) (err error) {
+		resp, err = t.electLeaders(req)
+		return err
+	})
+	if !handled {
+		resp = refuseElection(req)
+	}
+	return resp
 }
 
-// ConfigChanged tells that unclean.leader.election.enable may have changed for a topic, or for all if topic is empty.
-func (c *Controller) ConfigChanged(topic string) {}
+// ConfigChanged tells that unclean.leader.election.enable may have changed: partitions without a leader are tried
+// again. It does not wait.
+func (c *Controller) ConfigChanged() {
+	if t := c.active.Load(); t != nil {
+		t.group.Go(func() {
+			t.post(t.ctx, "configuration changed", t.electOffline)
+		})
+	}
+}
+
+func errorText(code int16) string {
+	if err := kerr.ErrorForCode(code); err != nil {
+		return err.Error()
+	}
+	return ""
+}
