@@ -168,7 +168,6 @@ func (l *Log) scan(s *segment) (damage, err error) {
 		case err != nil:
 			return err, nil
 		case b == nil:
-			s.seal()
 			return nil, s.saveIndexes()
 		}
 		s.add(b, pos, interval)

@@ -1,0 +1,118 @@
+package replica
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kdrill/node/log"
+)
+
+// Config is what the rest of a broker lends to its replicas. The functions are called from many goroutines, some of
+// them with a partition's lock held: Alive, Hosted and TopicConfig must answer from memory and call nothing here.
+type Config struct {
+	BrokerID    int32
+	BrokerEpoch func() int64
+	Dir         *log.Dir
+	Settings    Settings
+
+	// TopicConfig is what /config/topics sets for a topic, by Apache's names; what it leaves out is Settings.Topic.
+	TopicConfig func(topic string) map[string]string
+	// Endpoint is where a broker listens for other brokers, false while it is not alive.
+	Endpoint func(id int32) (addr string, ok bool)
+	// Alive tells whether a broker is registered. A follower that is not never enters the isr.
+	Alive func(id int32) bool
+	// Hosted tells whether the cluster has a partition that is not here, optional. Clients then learn that they
+	// asked the wrong broker, rather than that there is no such partition.
+	Hosted func(topic string, partition int32) bool
+	// Dial connects to another broker.
+	Dial func(ctx context.Context, addr string) (Fetcher, error)
+	// AlterPartition asks the controller, wherever it is, and blocks until it answered.
+	AlterPartition func(ctx context.Context, req *kmsg.AlterPartitionRequest) (*kmsg.AlterPartitionResponse, error)
+	// OnLead and OnResign tell of partitions that this broker leads or leads no more, before the controller is
+	// answered. They must not block. Both are optional.
+	OnLead   func(topic string, partition, leaderEpoch int32)
+	OnResign func(topic string, partition int32)
+	// OnFailure tells of a partition whose log failed, optional.
+	OnFailure func(topic string, partition int32, err error)
+
+	Log *slog.Logger
+}
+
+// Fetcher is a connection to another broker. Requests are answered in their order; the version is the request's.
+type Fetcher interface {
+	Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error)
+	Close()
+}
+
+// Settings are a broker's properties that concern replicas.
+type Settings struct {
+	ReplicaLagTimeMax       time.Duration // replica.lag.time.max.ms
+	FetchWaitMax            time.Duration // replica.fetch.wait.max.ms
+	FetchBackoff            time.Duration // replica.fetch.backoff.ms, the longest pause; the first are shorter
+	FetchMinBytes           int32         // replica.fetch.min.bytes
+	FetchPartitionBytes     int32         // replica.fetch.max.bytes, of one partition
+	FetchResponseBytes      int32         // replica.fetch.response.max.bytes
+	SocketTimeout           time.Duration // replica.socket.timeout.ms
+	Fetchers                int           // num.replica.fetchers, for each leader
+	HighWatermarkCheckpoint time.Duration // replica.high.watermark.checkpoint.interval.ms
+	RetentionCheck          time.Duration // log.retention.check.interval.ms
+	MaxFetchBytes           int32         // fetch.max.bytes, of one answer to a consumer
+	FetchSessions           int           // max.incremental.fetch.session.cache.slots
+	MinInSyncReplicas       int           // min.insync.replicas, where a topic sets none
+	Topic                   log.Config    // log.* properties, where a topic sets none
+}
+
+// DefaultSettings are Apache's defaults.
+func DefaultSettings() Settings {
+	return Settings{
+		ReplicaLagTimeMax:       30 * time.Second,
+		FetchWaitMax:            500 * time.Millisecond,
+		FetchBackoff:            time.Second,
+		FetchMinBytes:           1,
+		FetchPartitionBytes:     1 << 20,
+		FetchResponseBytes:      10 << 20,
+		SocketTimeout:           30 * time.Second,
+		Fetchers:                1,
+		HighWatermarkCheckpoint: 5 * time.Second,
+		RetentionCheck:          5 * time.Minute,
+		MaxFetchBytes:           55 << 20,
+		FetchSessions:           1000,
+		MinInSyncReplicas:       1,
+		Topic:                   log.DefaultConfig(),
+	}
+}
+
+// topicConfig is the configuration of one topic's logs, and its min.insync.replicas. Values that were refused when
+// they were set do not get here; one that does not parse leaves the default.
+func (s Settings) topicConfig(overrides map[string]string) (c log.Config, minISR int) {
+	c, minISR = s.Topic, s.MinInSyncReplicas
+	number := func(key string, set func(int64)) {
+		if v, err := strconv.ParseInt(overrides[key], 10, 64); err == nil {
+			set(v)
+		}
+	}
+	number("segment.bytes", func(v int64) { c.SegmentBytes = int(v) })
+	number("segment.ms", func(v int64) { c.SegmentMillis = v })
+	number("segment.index.bytes", func(v int64) { c.IndexBytes = int(v) })
+	number("index.interval.bytes", func(v int64) { c.IndexInterval = int(v) })
+	number("retention.ms", func(v int64) { c.RetentionMillis = v })
+	number("retention.bytes", func(v int64) { c.RetentionBytes = v })
+	number("max.message.bytes", func(v int64) { c.MaxMessageBytes = int(v) })
+	number("flush.messages", func(v int64) { c.FlushMessages = v })
+	number("file.delete.delay.ms", func(v int64) { c.FileDeleteDelay = time.Duration(v) * time.Millisecond })
+	number("min.insync.replicas", func(v int64) { minISR = int(v) })
+	if v := overrides["cleanup.policy"]; v != "" {
+		c.CleanupPolicy = v
+	}
+	switch overrides["message.timestamp.type"] {
+	case "CreateTime":
+		c.TimestampType = log.CreateTime
+	case "LogAppendTime":
+		c.TimestampType = log.LogAppendTime
+	}
+	return c, minISR
+}

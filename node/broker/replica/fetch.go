@@ -1,0 +1,172 @@
+package replica
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Fetch reads for a consumer or a follower, and waits up to the request's time for as many bytes as it wants. A
+// consumer reads below the high watermark, in either isolation level; a follower up to the log's end. Versions 0 to 17;
+// below 4 there is nothing to answer with, since records are kept in message format 2 only.
+func (r *Replicas) Fetch(ctx context.Context, req *kmsg.FetchRequest) *kmsg.FetchResponse {
+	resp := req.ResponseKind().(*kmsg.FetchResponse)
+	by := reader{id: req.ReplicaID, brokerEpoch: -1}
+	if req.Version >= 15 {
+		by = reader{id: req.ReplicaState.ID, brokerEpoch: req.ReplicaState.Epoch}
+	}
+	turn, err := r.sessions.begin(req, by.follows(), time.Now())
+	if err != nil {
+		resp.ErrorCode = err.Code
+		return resp
+	}
+	f := &fetch{
+		by: by, wants: turn.wants, version: req.Version,
+		minBytes: int(req.MinBytes), maxBytes: int(req.MaxBytes),
+	}
+	if req.Version < 3 {
+		f.maxBytes = 1<<31 - 1
+	}
+	if !by.follows() {
+		f.maxBytes = min(f.maxBytes, int(r.cfg.Settings.MaxFetchBytes))
+	}
+	f.resolve(r)
+	f.run(ctx, time.Duration(req.MaxWaitMillis)*time.Millisecond)
+	turn.answer(resp, f)
+	return resp
+}
+
+// fetch is one request as it is served. parts and readings go with wants, index by index.
+type fetch struct {
+	by                 reader
+	version            int16
+	minBytes, maxBytes int
+	wants              []want
+	parts              []*partition // nil if it is not here
+	readings           []reading
+	size               int
+	urgent             bool // something has to be told at once
+}
+
+// resolve finds the partitions, and what is wrong with those that cannot be served.
+func (f *fetch) resolve(r *Replicas) {
+	f.parts = make([]*partition, len(f.wants))
+	f.readings = make([]reading, len(f.wants))
+	for i := range f.wants {
+		w := &f.wants[i]
+		if w.byID {
+			name, ok := r.topicName(w.topicID)
+			if !ok {
+				f.readings[i] = failedReading(kerr.UnknownTopicID)
+				f.urgent = true
+				continue
+			}
+			w.Topic = name
+		}
+		switch p := r.lookup(w.key); {
+		case f.version < 4:
+			f.readings[i] = failedReading(kerr.UnsupportedForMessageFormat)
+			f.urgent = true
+		case p == nil:
+			f.readings[i] = failedReading(r.missing(w.key))
+			f.urgent = true
+		default:
+			f.parts[i] = p
+			f.readings[i].stale = true
+		}
+	}
+}
+
+func (f *fetch) run(ctx context.Context, wait time.Duration) {
+	f.readAll()
+	if f.enough() || wait <= 0 {
+		return
+	}
+	w := newPoll()
+	for _, p := range f.parts {
+		if p != nil {
+			p.enter(w, f.by.follows())
+		}
+	}
+	defer func() {
+		for _, p := range f.parts {
+			if p != nil {
+				p.leave(w, f.by.follows())
+			}
+		}
+	}()
+	late, stop := timer(wait)
+	defer stop()
+	for {
+		f.refresh()
+		if f.enough() {
+			return
+		}
+		select {
+		case <-w:
+		case <-late:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (f *fetch) enough() bool { return f.urgent || f.size >= f.minBytes || len(f.wants) == 0 }
+
+// refresh reads again where more has become readable.
+func (f *fetch) refresh() {
+	changed := false
+	for i, p := range f.parts {
+		if p != nil && p.limitFor(f.by) != f.readings[i].limit {
+			f.readings[i].stale = true
+			changed = true
+		}
+	}
+	if changed {
+		f.readAll()
+	}
+}
+
+// readAll reads what is stale. The first batch of the first partition that has any comes even if it is larger than
+// maxBytes, so that a reader never gets stuck.
+func (f *fetch) readAll() {
+	f.size = 0
+	for i := range f.readings {
+		if !f.readings[i].stale {
+			f.size += len(f.readings[i].records)
+		}
+	}
+	for i, p := range f.parts {
+		if !f.readings[i].stale {
+			continue
+		}
+		room := min(int(f.wants[i].maxBytes), max(f.maxBytes-f.size, 0))
+		got := p.read(&f.wants[i], f.by, room, f.size == 0)
+		if f.version < 10 && usesZstd(got.records) {
+			got = failedReading(kerr.UnsupportedCompressionType)
+		}
+		f.readings[i] = got
+		f.size += len(got.records)
+		f.urgent = f.urgent || got.err != nil || got.diverging.epoch >= 0
+	}
+}
+
+// fill writes one partition's answer.
+func (f *fetch) fill(i int, part *kmsg.FetchResponseTopicPartition) {
+	got := &f.readings[i]
+	part.Default()
+	part.Partition = f.wants[i].Partition
+	part.ErrorCode = code(got.err)
+	part.HighWatermark, part.LastStableOffset, part.LogStartOffset = got.hw, got.hw, got.start
+	part.DivergingEpoch.Epoch, part.DivergingEpoch.EndOffset = got.diverging.epoch, got.diverging.end
+	part.RecordBatches = got.records
+	if part.RecordBatches == nil {
+		part.RecordBatches = []byte{}
+	}
+	if got.err != nil {
+		part.CurrentLeader.LeaderID, part.CurrentLeader.LeaderEpoch = currentLeader(f.parts[i], part.ErrorCode)
+	}
+}

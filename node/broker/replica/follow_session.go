@@ -1,0 +1,97 @@
+package replica
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// fetchSession is a follower's side of KIP-227: what the leader knows it is asked for.
+type fetchSession struct {
+	id, epoch int32
+	byID      bool
+	known     map[wantKey]progress
+}
+
+// request asks for the partitions that are due; within a session only for those whose wants have changed. All of them
+// are returned by the names that the answer will use.
+func (s *fetchSession) request(r *Replicas, due []*pursuit) (*kmsg.FetchRequest, map[wantKey]*pursuit) {
+	byID := !slices.ContainsFunc(due, func(q *pursuit) bool { return q.topicID == [16]byte{} })
+	if s.known == nil || s.byID != byID {
+		*s = fetchSession{byID: byID, known: map[wantKey]progress{}}
+	}
+	req := newFetchRequest(r, byID)
+	req.SessionID, req.SessionEpoch = s.id, s.epoch
+	asked := make(map[wantKey]*pursuit, len(due))
+	for _, q := range due {
+		k := wantKey{topic: q.p.Topic, partition: q.p.Partition}
+		if byID {
+			k = wantKey{id: q.topicID, partition: q.p.Partition}
+		}
+		asked[k] = q
+		at := q.progress()
+		if before, ok := s.known[k]; ok && before == at {
+			continue
+		}
+		s.known[k] = at
+		if n := len(req.Topics); n == 0 || req.Topics[n-1].Topic != k.topic || req.Topics[n-1].TopicID != k.id {
+			t := kmsg.NewFetchRequestTopic()
+			t.Topic, t.TopicID = k.topic, k.id
+			req.Topics = append(req.Topics, t)
+		}
+		t := &req.Topics[len(req.Topics)-1]
+		t.Partitions = append(t.Partitions, at.fetch(k.partition, r.cfg.Settings.FetchPartitionBytes))
+	}
+	for k := range maps.Keys(s.known) {
+		if asked[k] == nil {
+			delete(s.known, k)
+			t := kmsg.NewFetchRequestForgottenTopic()
+			t.Topic, t.TopicID, t.Partitions = k.topic, k.id, []int32{k.partition}
+			req.ForgottenTopics = append(req.ForgottenTopics, t)
+		}
+	}
+	return req, asked
+}
+
+// answered takes over the session that the leader began or continued.
+func (s *fetchSession) answered(resp *kmsg.FetchResponse) {
+	if resp.SessionID == 0 { // the leader keeps none: the next fetch is full again
+		*s = fetchSession{}
+		return
+	}
+	s.id, s.epoch = resp.SessionID, nextEpoch(s.epoch)
+}
+
+// progress is how far a follower has come.
+type progress struct {
+	leaderEpoch int32
+	end         int64
+	lastEpoch   int32
+	start       int64
+}
+
+func (q *pursuit) progress() progress {
+	return progress{q.epoch, q.p.log.End(), q.p.log.LastEpoch(), q.p.log.Start()}
+}
+
+func (at progress) fetch(id, maxBytes int32) kmsg.FetchRequestTopicPartition {
+	part := kmsg.NewFetchRequestTopicPartition()
+	part.Partition, part.PartitionMaxBytes = id, maxBytes
+	part.CurrentLeaderEpoch, part.FetchOffset, part.LastFetchedEpoch, part.LogStartOffset = at.leaderEpoch, at.end, at.lastEpoch, at.start
+	return part
+}
+
+// newFetchRequest names topics by id where all have one, and then says which life of this broker asks (KIP-903).
+func newFetchRequest(r *Replicas, byID bool) *kmsg.FetchRequest {
+	req := kmsg.NewPtrFetchRequest()
+	req.Version = 12
+	if byID {
+		req.Version = 15
+	}
+	req.ReplicaID = r.cfg.BrokerID
+	req.ReplicaState.ID, req.ReplicaState.Epoch = r.cfg.BrokerID, r.cfg.BrokerEpoch()
+	req.MaxWaitMillis = int32(r.cfg.Settings.FetchWaitMax.Milliseconds())
+	req.MinBytes, req.MaxBytes = r.cfg.Settings.FetchMinBytes, r.cfg.Settings.FetchResponseBytes
+	return req
+}

@@ -1,0 +1,201 @@
+package replica
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kdrill/node/log"
+)
+
+// Produce appends what a producer sent and waits for its acks. Versions 0 to 11; the answer to acks=0 is nil.
+func (r *Replicas) Produce(ctx context.Context, req *kmsg.ProduceRequest) *kmsg.ProduceResponse {
+	return r.Append(ctx, req)()
+}
+
+// Append is the first half of [Replicas.Produce]: it appends, and returns what waits for the acks and makes the answer.
+// A connection may append its next request before the previous one is acknowledged; the order of the records is that
+// of the calls to Append.
+func (r *Replicas) Append(ctx context.Context, req *kmsg.ProduceRequest) (answer func() *kmsg.ProduceResponse) {
+	resp := req.ResponseKind().(*kmsg.ProduceResponse)
+	deadline := time.Now().Add(time.Duration(req.TimeoutMillis) * time.Millisecond)
+	parts := r.appendAll(req)
+	now := time.Now()
+	for i := range parts {
+		if a := &parts[i]; a.p != nil && a.err == nil {
+			a.p.announce(now)
+		}
+	}
+	if req.Acks == 0 {
+		return func() *kmsg.ProduceResponse { return nil }
+	}
+	var acks *acksWait
+	if req.Acks == -1 {
+		acks = awaitAll(parts)
+	}
+	return func() *kmsg.ProduceResponse {
+		if acks != nil {
+			acks.wait(ctx, parts, deadline)
+		}
+		fillProduce(resp, req, parts)
+		return resp
+	}
+}
+
+// produced is one partition of a produce request, in the request's order.
+type produced struct {
+	p *partition // nil if it is not here
+	appended
+	ack ack
+}
+
+func (r *Replicas) appendAll(req *kmsg.ProduceRequest) []produced {
+	count := 0
+	for i := range req.Topics {
+		count += len(req.Topics[i].Partitions)
+	}
+	parts := make([]produced, 0, count)
+	for i := range req.Topics {
+		t := &req.Topics[i]
+		for j := range t.Partitions {
+			parts = append(parts, r.appendOne(req, key{Topic: t.Topic, Partition: t.Partitions[j].Partition}, t.Partitions[j].Records))
+		}
+	}
+	return parts
+}
+
+func (r *Replicas) appendOne(req *kmsg.ProduceRequest, k key, records []byte) (out produced) {
+	switch {
+	case req.Acks < -1 || req.Acks > 1:
+		out.err = kerr.InvalidRequiredAcks
+		return out
+	case req.Version < 7 && usesZstd(records):
+		out.err = kerr.UnsupportedCompressionType
+		return out
+	}
+	if out.p = r.lookup(k); out.p == nil {
+		out.err = r.missing(k)
+		return out
+	}
+	out.appended = out.p.append(records, log.FromClient, req.Acks, noEpoch)
+	return out
+}
+
+// awaitAll leaves an ack on each partition that took its records.
+func awaitAll(parts []produced) *acksWait {
+	w := &acksWait{done: make(chan struct{})}
+	w.left.Store(1) // keeps it open until all acks are left
+	for i := range parts {
+		a := &parts[i]
+		if a.p == nil || a.err != nil {
+			continue
+		}
+		w.left.Add(1)
+		a.ack = ack{p: a.p, need: a.Last + 1, all: w}
+		a.p.await(&a.ack, a.term)
+	}
+	if w.left.Add(-1) == 0 {
+		close(w.done)
+	}
+	return w
+}
+
+// wait blocks until every ack is settled, and settles those that are not at the deadline.
+func (w *acksWait) wait(ctx context.Context, parts []produced, deadline time.Time) {
+	select { // mostly it is done already, or needs no timer
+	case <-w.done:
+	default:
+		late, stop := timer(time.Until(deadline))
+		defer stop()
+		err := kerr.RequestTimedOut
+		select {
+		case <-w.done:
+		case <-late:
+		case <-ctx.Done():
+		}
+		for i := range parts {
+			if a := &parts[i].ack; a.p != nil {
+				a.giveUp(err)
+			}
+		}
+	}
+	for i := range parts {
+		if a := &parts[i]; a.ack.p != nil && a.ack.err != nil {
+			a.err = a.ack.err
+		}
+	}
+}
+
+func fillProduce(resp *kmsg.ProduceResponse, req *kmsg.ProduceRequest, parts []produced) {
+	next := 0
+	resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
+	for i := range req.Topics {
+		t := &resp.Topics[i]
+		t.Default()
+		t.Topic = req.Topics[i].Topic
+		t.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(req.Topics[i].Partitions))
+		for j := range t.Partitions {
+			part, a := &t.Partitions[j], &parts[next]
+			next++
+			part.Default()
+			part.Partition = req.Topics[i].Partitions[j].Partition
+			part.BaseOffset, part.LogAppendTime, part.LogStartOffset = -1, -1, -1
+			if a.err != nil {
+				part.ErrorCode = code(a.err)
+				part.CurrentLeader.LeaderID, part.CurrentLeader.LeaderEpoch = currentLeader(a.p, part.ErrorCode)
+				continue
+			}
+			part.BaseOffset, part.LogAppendTime, part.LogStartOffset = a.First, a.AppendTime, a.LogStart
+		}
+	}
+}
+
+// currentLeader is what a client that asked the wrong broker is told (KIP-951), -1 if nothing.
+func currentLeader(p *partition, code int16) (id, epoch int32) {
+	if p == nil || code != notLeader.Code && code != kerr.FencedLeaderEpoch.Code {
+		return -1, -1
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.leader, p.leaderEpoch
+}
+
+// usesZstd tells whether a batch is compressed with zstd, which older versions of Produce and Fetch do not know.
+func usesZstd(batches []byte) bool {
+	const zstd, codec = 4, 0x07
+	for b, err := range log.Batches(batches) {
+		if err != nil {
+			return false // reported by whoever reads it whole
+		}
+		if b.Attributes()&codec == zstd {
+			return true
+		}
+	}
+	return false
+}
+
+// AppendInternal appends a coordinator's batch to a partition that this broker leads in leaderEpoch, and waits until
+// it is committed.
+func (r *Replicas) AppendInternal(ctx context.Context, topic string, partition, leaderEpoch int32, batch []byte) error {
+	k := key{Topic: topic, Partition: partition}
+	p := r.lookup(k)
+	if p == nil {
+		return r.missing(k)
+	}
+	parts := []produced{{p: p, appended: p.append(batch, log.FromCoordinator, -1, leaderEpoch)}}
+	if parts[0].err != nil {
+		return protocolError(parts[0].err)
+	}
+	p.announce(time.Now())
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		deadline = time.Now().Add(internalTimeout)
+	}
+	awaitAll(parts).wait(ctx, parts, deadline)
+	return protocolError(parts[0].err)
+}
+
+// internalTimeout is offsets.commit.timeout.ms, for callers whose context has no deadline.
+const internalTimeout = 5 * time.Second

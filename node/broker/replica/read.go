@@ -1,0 +1,168 @@
+package replica
+
+import (
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"kdrill/node/log"
+)
+
+// reader is who fetches: a consumer (id < 0) or the follower id.
+type reader struct {
+	id          int32
+	brokerEpoch int64
+}
+
+func (q reader) follows() bool { return q.id >= 0 }
+
+// want is what a fetch asks of one partition.
+type want struct {
+	key
+	topicID   [16]byte
+	byID      bool // the request names topics by id
+	epoch     int32
+	offset    int64
+	lastEpoch int32 // of the record before offset; -1 unknown
+	logStart  int64 // of a follower
+	maxBytes  int32
+}
+
+// reading is the answer for one partition.
+type reading struct {
+	err       error
+	records   []byte
+	hw, start int64
+	limit     int64 // readable up to here at the time
+	diverging divergence
+	stale     bool // not read yet
+}
+
+// divergence is the end of the largest epoch up to the reader's last one, where that differs from the reader's log.
+type divergence struct {
+	epoch int32 // -1: none
+	end   int64
+}
+
+func failedReading(err error) reading {
+	return reading{err: err, hw: -1, start: -1, diverging: divergence{-1, -1}}
+}
+
+// standing is what a fetch has to know of a partition before it reads the log.
+type standing struct {
+	epoch     int32
+	hw, limit int64
+	end       int64
+}
+
+// admit checks that this replica may serve a fetch.
+func (p *partition) admit(w *want, by reader) (standing, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.byID && p.topicID != w.topicID {
+		return standing{}, kerr.InconsistentTopicID
+	}
+	if err := p.leads(w.epoch); err != nil {
+		return standing{}, err
+	}
+	s := standing{epoch: p.leaderEpoch, hw: p.hw, limit: p.hw, end: p.end}
+	if !by.follows() {
+		return s, nil
+	}
+	s.limit = p.end
+	known, ok := p.lead.remotes[by.id]
+	switch {
+	case !ok: // assigned, but not by any LeaderAndIsr that got here
+		return s, kerr.UnknownLeaderEpoch
+	case by.brokerEpoch >= 0 && by.brokerEpoch < known.brokerEpoch: // sent before the follower was restarted
+		return s, notLeader
+	}
+	return s, nil
+}
+
+// read serves one partition of a fetch. What a follower asks for tells how far it has come.
+func (p *partition) read(w *want, by reader, maxBytes int, minOne bool) reading {
+	s, err := p.admit(w, by)
+	if err != nil {
+		return failedReading(err)
+	}
+	out := reading{hw: s.hw, start: p.log.Start(), limit: s.limit, diverging: divergence{-1, -1}}
+	if w.lastEpoch >= 0 {
+		switch found, end := p.endOfEpoch(w.lastEpoch, s); {
+		case found < 0:
+			return failedReading(kerr.OffsetOutOfRange)
+		case found < w.lastEpoch || end < w.offset:
+			out.diverging = divergence{found, end}
+			return out
+		}
+	}
+	if w.offset < out.start || w.offset > s.end {
+		return failedReading(kerr.OffsetOutOfRange)
+	}
+	if w.offset < s.limit && (maxBytes > 0 || minOne) {
+		if out.records, err = p.log.Read(w.offset, s.limit, maxBytes, minOne); err != nil {
+			return failedReading(p.readError(err))
+		}
+	}
+	if by.follows() {
+		if err := p.followed(w, by, s.epoch); err != nil {
+			return failedReading(err)
+		}
+	}
+	return out
+}
+
+// endOfEpoch is where an epoch ends in this leader's log; the current one has not ended.
+func (p *partition) endOfEpoch(epoch int32, s standing) (found int32, end int64) {
+	if epoch == s.epoch {
+		return epoch, s.end
+	}
+	return p.log.EndOfEpoch(epoch)
+}
+
+// readError looks at why a read failed. A log closed meanwhile is one that moved away; a broken disk fails the partition.
+func (p *partition) readError(err error) error {
+	if errors.Is(err, log.ErrStorage) {
+		p.writer.Lock()
+		p.fail(err)
+		p.writer.Unlock()
+	}
+	return err
+}
+
+// followed notes how far a follower has come, which may bring it into the isr and commit records.
+func (p *partition) followed(w *want, by reader, epoch int32) error {
+	now := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lead == nil || p.leaderEpoch != epoch {
+		return notLeader
+	}
+	before, ok := p.lead.remotes[by.id]
+	if !ok {
+		return kerr.UnknownLeaderEpoch
+	}
+	p.lead.remotes[by.id] = before.fetches(w.offset, w.logStart, by.brokerEpoch, p.end, now)
+	p.expand(by.id)
+	if before.end != w.offset {
+		p.advance(now)
+	}
+	if before.start != w.logStart {
+		wake(p.deletions)
+	}
+	return nil
+}
+
+// limitFor is how far a reader may read now.
+func (p *partition) limitFor(by reader) int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.lead == nil || p.failed != nil:
+		return -1
+	case by.follows():
+		return p.end
+	}
+	return p.hw
+}

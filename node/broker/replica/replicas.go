@@ -1,0 +1,242 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"kdrill/node/log"
+)
+
+// Replicas are the partitions that a broker hosts. Create with [New], then [Replicas.Load] before the broker
+// registers, then [Replicas.Run] for as long as it serves.
+type Replicas struct {
+	cfg Config
+	log *slog.Logger
+
+	roles sync.Mutex // held while LeaderAndIsr or StopReplica is carried out
+
+	mu              sync.RWMutex
+	hosted          map[key]*partition
+	names           map[[16]byte]string // of topics, by id
+	controllerEpoch int32
+	restored        map[key]int64 // high watermarks as found on disk, of partitions that were not opened yet
+	closed          bool
+
+	sessions *sessions
+	fetchers *fetchers
+	isr      *alterations
+}
+
+// New makes the data plane of one broker. Nothing is opened and nothing runs yet.
+func New(cfg Config) *Replicas {
+	r := &Replicas{
+		cfg: cfg, log: cfg.Log,
+		hosted: map[key]*partition{}, names: map[[16]byte]string{}, controllerEpoch: -1,
+		restored: cfg.Dir.HighWatermarks(),
+		sessions: newSessions(cfg.Settings.FetchSessions),
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	r.fetchers = newFetchers(r)
+	r.isr = newAlterations(r)
+	return r
+}
+
+// Load opens the partitions that are on disk, which recovers those that were not closed properly. A partition that
+// cannot be opened is marked failed; the others work.
+func (r *Replicas) Load() {
+	var work sync.WaitGroup
+	keys := make(chan key)
+	for range 4 {
+		work.Go(func() {
+			for k := range keys {
+				if _, err := r.open(k); err != nil {
+					r.log.Error("partition not opened", "partition", k.String(), "err", err)
+				}
+			}
+		})
+	}
+	for _, k := range r.cfg.Dir.Existing() {
+		keys <- k
+	}
+	close(keys)
+	work.Wait()
+}
+
+// open returns a partition with its log, which it creates when there is none.
+func (r *Replicas) open(k key) (*partition, error) {
+	if p := r.lookup(k); p != nil {
+		return p, nil
+	}
+	config, _ := r.cfg.Settings.topicConfig(r.overrides(k.Topic))
+	l, err := r.cfg.Dir.Open(k.Topic, k.Partition, config)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", k, err)
+	}
+	if found := l.Recovery(); found.TruncatedBytes > 0 {
+		r.log.Warn("log recovered: its torn end was cut off", "partition", k.String(),
+			"bytes", found.TruncatedBytes, "reason", found.Reason, "end", l.End())
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := &partition{
+		key: k, r: r, log: l, leader: -1, leaderEpoch: -1, partitionEpoch: -1, end: l.End(),
+		hw: min(max(r.restored[k], l.Start()), l.End()),
+	}
+	r.hosted[k] = p
+	delete(r.restored, k)
+	return p, nil
+}
+
+func (r *Replicas) overrides(topic string) map[string]string {
+	if r.cfg.TopicConfig == nil {
+		return nil
+	}
+	return r.cfg.TopicConfig(topic)
+}
+
+func (r *Replicas) lookup(k key) *partition {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.hosted[k]
+}
+
+// partitions is a snapshot of what is hosted.
+func (r *Replicas) partitions() []*partition {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	all := make([]*partition, 0, len(r.hosted))
+	for _, p := range r.hosted {
+		all = append(all, p)
+	}
+	return all
+}
+
+// topicName is the name of a topic with hosted partitions, by its id.
+func (r *Replicas) topicName(id [16]byte) (string, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	name, ok := r.names[id]
+	return name, ok
+}
+
+// Run fetches from leaders, watches the isr, writes checkpoints and enforces retention until ctx ends.
+func (r *Replicas) Run(ctx context.Context) error {
+	var work sync.WaitGroup
+	work.Go(func() { r.isr.run(ctx) })
+	work.Go(func() { r.every(ctx, r.cfg.Settings.ReplicaLagTimeMax/2, r.shrinkISRs) })
+	work.Go(func() { r.every(ctx, r.cfg.Settings.HighWatermarkCheckpoint, r.checkpoint) })
+	work.Go(func() { r.every(ctx, r.cfg.Settings.RetentionCheck, r.retain) })
+	work.Go(func() { r.every(ctx, pruneInterval, func(time.Time) { r.fetchers.prune() }) })
+	work.Go(func() { r.every(ctx, sweepInterval, r.sweep) })
+	<-ctx.Done()
+	r.fetchers.stop()
+	work.Wait()
+	return nil
+}
+
+func (r *Replicas) every(ctx context.Context, d time.Duration, do func(now time.Time)) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			do(now)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// shrinkISRs takes followers that lag out of the isr of every partition that is led here.
+func (r *Replicas) shrinkISRs(now time.Time) {
+	for _, p := range r.partitions() {
+		p.shrink(now)
+	}
+}
+
+// checkpoint writes the high watermarks down, also those of partitions that the controller did not mention yet.
+func (r *Replicas) checkpoint(time.Time) {
+	if err := r.cfg.Dir.Checkpoint(r.highWatermarks()); err != nil {
+		r.log.Error("high watermarks not written", "err", err)
+	}
+}
+
+func (r *Replicas) highWatermarks() map[key]int64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	marks := make(map[key]int64, len(r.hosted))
+	for k, hw := range r.restored {
+		marks[k] = hw
+	}
+	for k, p := range r.hosted {
+		marks[k] = p.highWatermark()
+	}
+	return marks
+}
+
+// retain deletes what is older or more than a topic keeps.
+func (r *Replicas) retain(now time.Time) {
+	for _, p := range r.partitions() {
+		if n, err := p.log.Retain(now, p.highWatermark()); err != nil {
+			if errors.Is(err, log.ErrStorage) {
+				p.writer.Lock()
+				p.fail(err)
+				p.writer.Unlock()
+			}
+		} else if n > 0 {
+			r.log.Info("segments deleted by retention", "partition", p.String(), "segments", n, "start", p.log.Start())
+		}
+		p.log.ExpireProducers(now)
+	}
+}
+
+// sweepInterval is how often folders of deleted partitions are looked through.
+const sweepInterval = 15 * time.Second
+
+func (r *Replicas) sweep(now time.Time) {
+	if err := r.cfg.Dir.Sweep(now, r.cfg.Settings.Topic.FileDeleteDelay); err != nil {
+		r.log.Error("deleted partitions not removed from the disk", "err", err)
+	}
+}
+
+// ConfigChanged applies a topic's configuration again.
+func (r *Replicas) ConfigChanged(topic string) {
+	config, minISR := r.cfg.Settings.topicConfig(r.overrides(topic))
+	for _, p := range r.partitions() {
+		if p.Topic != topic {
+			continue
+		}
+		p.log.SetConfig(config)
+		p.mu.Lock()
+		if p.lead != nil {
+			p.lead.minISR = minISR
+			p.advance(time.Now())
+			p.settleAcks()
+		}
+		p.mu.Unlock()
+	}
+}
+
+// Shutdown stops fetching, answers whoever waits, and closes the logs cleanly.
+func (r *Replicas) Shutdown(ctx context.Context) error {
+	r.fetchers.stop()
+	r.roles.Lock()
+	defer r.roles.Unlock()
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	for _, p := range r.partitions() {
+		p.writer.Lock()
+		p.mu.Lock()
+		p.resign(notLeader)
+		p.mu.Unlock()
+		p.writer.Unlock()
+	}
+	return r.cfg.Dir.Close(true, r.highWatermarks())
+}

@@ -1,0 +1,242 @@
+package replica
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kdrill/node/log"
+)
+
+func compareKeys(a, b key) int {
+	return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+}
+
+// fence refuses requests of an earlier controller, or meant for this broker before it was registered anew. Needs roles.
+func (r *Replicas) fence(controllerEpoch int32, brokerEpoch int64) *kerr.Error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case brokerEpoch != -1 && brokerEpoch < r.cfg.BrokerEpoch():
+		return kerr.StaleBrokerEpoch
+	case controllerEpoch < r.controllerEpoch:
+		return kerr.StaleControllerEpoch
+	}
+	r.controllerEpoch = controllerEpoch
+	return nil
+}
+
+// placement is one partition of a LeaderAndIsr.
+type placement struct {
+	key
+	topicID [16]byte
+	state   *kmsg.LeaderAndISRRequestTopicPartition
+}
+
+func placements(req *kmsg.LeaderAndISRRequest) []placement {
+	var all []placement
+	for i := range req.PartitionStates {
+		s := &req.PartitionStates[i]
+		all = append(all, placement{key: key{Topic: s.Topic, Partition: s.Partition}, state: s})
+	}
+	for i := range req.TopicStates {
+		t := &req.TopicStates[i]
+		for j := range t.PartitionStates {
+			s := &t.PartitionStates[j]
+			all = append(all, placement{key{Topic: t.Topic, Partition: s.Partition}, t.TopicID, s})
+		}
+	}
+	return all
+}
+
+// LeaderAndISR makes this broker's replicas leaders and followers. Once it is answered, they are. Versions 0 to 7.
+func (r *Replicas) LeaderAndISR(_ context.Context, req *kmsg.LeaderAndISRRequest) *kmsg.LeaderAndISRResponse {
+	resp := req.ResponseKind().(*kmsg.LeaderAndISRResponse)
+	r.roles.Lock()
+	defer r.roles.Unlock()
+	if err := r.fence(req.ControllerEpoch, req.BrokerEpoch); err != nil {
+		r.log.Warn("LeaderAndIsr refused", "controller", req.ControllerID, "controllerEpoch", req.ControllerEpoch, "err", err)
+		resp.ErrorCode = err.Code
+		return resp
+	}
+	var follow []*partition
+	for _, at := range placements(req) {
+		p, err := r.place(at)
+		if err == nil && p.following {
+			follow = append(follow, p)
+		}
+		part := kmsg.NewLeaderAndISRResponseTopicPartition()
+		part.Topic, part.Partition, part.ErrorCode = at.Topic, at.Partition, code(err)
+		if req.Version < 5 {
+			resp.Partitions = append(resp.Partitions, part)
+			continue
+		}
+		if n := len(resp.Topics); n == 0 || resp.Topics[n-1].TopicID != at.topicID {
+			t := kmsg.NewLeaderAndISRResponseTopic()
+			t.TopicID = at.topicID
+			resp.Topics = append(resp.Topics, t)
+		}
+		t := &resp.Topics[len(resp.Topics)-1]
+		t.Partitions = append(t.Partitions, part)
+	}
+	r.fetchers.add(follow)
+	return resp
+}
+
+// place carries out one partition's state.
+func (r *Replicas) place(at placement) (*partition, error) {
+	s := at.state
+	p, knownEpoch, knownID := r.lookup(at.key), int32(-1), [16]byte{}
+	if p != nil {
+		p.mu.Lock()
+		knownEpoch, knownID = p.leaderEpoch, p.topicID
+		failed := p.failed
+		p.mu.Unlock()
+		if failed != nil {
+			return nil, kerr.KafkaStorageError
+		}
+	}
+	if err := judgeState(r.cfg.BrokerID, knownEpoch, knownID, at.topicID, s); err != nil {
+		if err == kerr.StaleControllerEpoch && s.LeaderEpoch == knownEpoch && knownID != at.topicID {
+			r.identify(p, at.topicID)
+			return nil, nil
+		}
+		return nil, err
+	}
+	p, err := r.open(at.key)
+	if err != nil {
+		r.log.Error("partition not opened", "partition", at.String(), "err", err)
+		return nil, kerr.KafkaStorageError
+	}
+	r.identify(p, at.topicID)
+	p.writer.Lock()
+	defer p.writer.Unlock()
+	if s.ZKVersion < p.partitionEpoch {
+		return nil, nil // an older state of the znode: accepted, and nothing to do
+	}
+	r.fetchers.remove(p)
+	led := p.lead != nil
+	if s.Leader == r.cfg.BrokerID {
+		_, minISR := r.cfg.Settings.topicConfig(r.overrides(p.Topic))
+		lead := &leadership{
+			self: r.cfg.BrokerID, epoch: s.LeaderEpoch, minISR: minISR,
+			replicas: slices.Clone(s.Replicas), isr: slices.Clone(s.ISR),
+		}
+		if err := p.becomeLeader(lead, s.ZKVersion, time.Now()); err != nil {
+			p.fail(err)
+			return nil, kerr.KafkaStorageError
+		}
+		r.log.Info("leader", "partition", p.String(), "epoch", s.LeaderEpoch, "isr", s.ISR, "end", lead.epochStart, "hw", p.highWatermark())
+		if r.cfg.OnLead != nil {
+			r.cfg.OnLead(p.Topic, p.Partition, s.LeaderEpoch)
+		}
+		return p, nil
+	}
+	p.becomeFollower(s.Leader, s.LeaderEpoch, s.ZKVersion)
+	r.log.Info("follower", "partition", p.String(), "leader", s.Leader, "epoch", s.LeaderEpoch, "end", p.end, "hw", p.highWatermark())
+	if led && r.cfg.OnResign != nil {
+		r.cfg.OnResign(p.Topic, p.Partition)
+	}
+	return p, nil
+}
+
+// identify notes the topic's id.
+func (r *Replicas) identify(p *partition, id [16]byte) {
+	if id == ([16]byte{}) {
+		return
+	}
+	p.mu.Lock()
+	p.topicID = id
+	p.mu.Unlock()
+	r.mu.Lock()
+	r.names[id] = p.Topic
+	r.mu.Unlock()
+}
+
+// StopReplica stops replicas, and deletes those that the controller wants gone. Versions 0 to 4.
+func (r *Replicas) StopReplica(_ context.Context, req *kmsg.StopReplicaRequest) *kmsg.StopReplicaResponse {
+	resp := req.ResponseKind().(*kmsg.StopReplicaResponse)
+	r.roles.Lock()
+	defer r.roles.Unlock()
+	if err := r.fence(req.ControllerEpoch, req.BrokerEpoch); err != nil {
+		r.log.Warn("StopReplica refused", "controller", req.ControllerID, "controllerEpoch", req.ControllerEpoch, "err", err)
+		resp.ErrorCode = err.Code
+		return resp
+	}
+	answer := func(k key, epoch int32, remove bool) {
+		part := kmsg.NewStopReplicaResponsePartition()
+		part.Topic, part.Partition, part.ErrorCode = k.Topic, k.Partition, code(r.stopReplica(k, epoch, remove))
+		resp.Partitions = append(resp.Partitions, part)
+	}
+	for _, t := range req.Topics {
+		if req.Version == 0 {
+			answer(key{Topic: t.Topic, Partition: t.Partition}, noEpoch, req.DeletePartitions)
+		}
+		for _, id := range t.Partitions {
+			answer(key{Topic: t.Topic, Partition: id}, noEpoch, req.DeletePartitions)
+		}
+		for _, s := range t.PartitionStates {
+			answer(key{Topic: t.Topic, Partition: s.Partition}, s.LeaderEpoch, s.Delete)
+		}
+	}
+	return resp
+}
+
+func (r *Replicas) stopReplica(k key, epoch int32, remove bool) error {
+	p := r.lookup(k)
+	if p == nil {
+		if !remove || !slices.Contains(r.cfg.Dir.Existing(), k) {
+			return nil
+		}
+		var err error
+		if p, err = r.open(k); err != nil {
+			return kerr.KafkaStorageError
+		}
+	}
+	p.writer.Lock()
+	defer p.writer.Unlock()
+	switch {
+	case p.failed != nil:
+		return kerr.KafkaStorageError
+	case !mayStop(epoch, p.leaderEpoch):
+		return kerr.FencedLeaderEpoch
+	}
+	r.fetchers.remove(p)
+	led := p.lead != nil
+	p.mu.Lock()
+	p.following = false
+	p.resign(notLeader)
+	p.mu.Unlock()
+	if led && r.cfg.OnResign != nil {
+		r.cfg.OnResign(p.Topic, p.Partition)
+	}
+	r.log.Info("replica stopped", "partition", p.String(), "delete", remove)
+	if !remove {
+		return nil
+	}
+	r.forget(p)
+	if err := r.cfg.Dir.Delete(p.log); err != nil && !errors.Is(err, log.ErrClosed) {
+		r.log.Error("partition not deleted", "partition", p.String(), "err", err)
+		return kerr.KafkaStorageError
+	}
+	return nil
+}
+
+// forget takes a partition off the books, and its topic's id with the last one.
+func (r *Replicas) forget(p *partition) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.hosted, p.key)
+	delete(r.restored, p.key)
+	for k := range r.hosted {
+		if k.Topic == p.Topic {
+			return
+		}
+	}
+	delete(r.names, p.topicID)
+}
