@@ -1,5 +1,10 @@
 package admin
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Blast is what would happen if one node ended now.
 type Blast struct {
 	Node        string           `json:"node"`      // broker-2 or the address of a coordinator
@@ -42,4 +47,95 @@ func (q Quorum) Holds() bool { return q.Serving >= q.Needed }
 type TopicPartition struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`
+}
+
+// BlastRadius says what would happen if a broker ended now.
+func BlastRadius(s *Snapshot, broker int32) Blast {
+	b := Blast{Node: NodeName(broker), Controller: s.Controller == broker}
+	for i := range s.Topics {
+		t := &s.Topics[i]
+		for j := range t.Partitions {
+			b.hit(s, t, &t.Partitions[j], broker)
+		}
+	}
+	for _, g := range s.Groups {
+		if g.Coordinator == broker {
+			b.Groups = append(b.Groups, g.ID)
+		}
+	}
+	return b
+}
+
+// hit adds what happens to one partition.
+func (b *Blast) hit(s *Snapshot, t *Topic, p *Partition, broker int32) {
+	if !slices.Contains(p.ISR, broker) && p.Leader != broker {
+		return
+	}
+	at := TopicPartition{t.Name, p.ID}
+	left := without(p.ISR, []int32{broker})
+	if p.Leader == broker {
+		next := nextLeader(s, p, broker)
+		b.Loses = append(b.Loses, LeaderMove{at, broker, next})
+		if next < 0 {
+			b.Offline = append(b.Offline, at)
+			return
+		}
+	} else {
+		b.Followers = append(b.Followers, at)
+	}
+	if t.MinISR > 0 && len(left) < t.MinISR {
+		b.BelowMinISR = append(b.BelowMinISR, ShortISR{at, len(left), t.MinISR})
+	}
+}
+
+// nextLeader is whom the controller elects when broker ends: the first in the order of assignment that lives and
+// is in sync; -1 for nobody.
+func nextLeader(s *Snapshot, p *Partition, broker int32) int32 {
+	for _, id := range p.Replicas {
+		if id == broker || !slices.Contains(p.ISR, id) {
+			continue
+		}
+		if b, ok := s.Broker(id); ok && b.Registered {
+			return id
+		}
+	}
+	return -1
+}
+
+// CoordinatorBlast says what would happen if the coordinator at address ended now.
+func CoordinatorBlast(s *Snapshot, address string) Blast {
+	q := &Quorum{Size: len(s.Coordinators), Needed: len(s.Coordinators)/2 + 1}
+	for _, c := range s.Coordinators {
+		switch {
+		case c.Address == address:
+			q.Leader = c.Role == "leader" || c.Role == "standalone"
+		case c.Role != "" && c.Error == "":
+			q.Serving++
+		}
+	}
+	return Blast{Node: address, Quorum: q}
+}
+
+// NextLeaders counts who leads afterwards, most first.
+func (b Blast) NextLeaders() []NextLeader {
+	counts := map[int32]int{}
+	for _, m := range b.Loses {
+		if m.Next >= 0 {
+			counts[m.Next]++
+		}
+	}
+	var list []NextLeader
+	for id, n := range counts {
+		list = append(list, NextLeader{id, n})
+	}
+	slices.SortFunc(list, func(a, b NextLeader) int {
+		return cmp.Or(cmp.Compare(b.Partitions, a.Partitions), cmp.Compare(a.Broker, b.Broker))
+	})
+	return list
+}
+
+// NextLeader is a broker and how many partitions it takes over.
+type NextLeader struct {
+	Broker     int32 `json:"broker"`
+	Partitions int   `json:"partitions"`
 }

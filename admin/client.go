@@ -24,7 +24,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{cfg: cfg, peers: p}
-	if _, err := c.metadata(ctx); err != nil {
+	if _, err := p.metadata(ctx, []string{}); err != nil {
 		p.close()
 		return nil, unreachable(cfg.Bootstrap, err)
 	}

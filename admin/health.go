@@ -1,5 +1,10 @@
 package admin
 
+import (
+	"fmt"
+	"slices"
+)
+
 // Level says how well a cluster is.
 type Level string
 
@@ -17,4 +22,79 @@ type Health struct {
 	Offline         int    `json:"offline"`
 	BelowMinISR     int    `json:"below_min_isr"`
 	UnderReplicated int    `json:"under_replicated"`
+}
+
+// Check judges a snapshot.
+func Check(s *Snapshot) Health {
+	h := Health{Level: Healthy}
+	for i := range s.Topics {
+		for j := range s.Topics[i].Partitions {
+			h.count(&s.Topics[i].Partitions[j], s.Topics[i].MinISR)
+		}
+	}
+	h.Level, h.Why = h.judge(s)
+	return h
+}
+
+func (h *Health) count(p *Partition, minISR int) {
+	switch {
+	case p.never():
+		return
+	case p.Offline():
+		h.Offline++
+	case short(p, minISR) != "":
+		h.BelowMinISR++
+	}
+	if p.UnderReplicated() {
+		h.UnderReplicated++
+	}
+}
+
+// judge names the worst only: one line, what to look at first.
+func (h *Health) judge(s *Snapshot) (Level, string) {
+	var gone, mute []int32
+	for _, b := range s.Brokers {
+		switch {
+		case !b.Registered:
+			gone = append(gone, b.ID)
+		case b.Error != "":
+			mute = append(mute, b.ID)
+		}
+	}
+	serving := 0
+	for _, c := range s.Coordinators {
+		if c.Role != "" && c.Error == "" {
+			serving++
+		}
+	}
+	down := len(s.Coordinators) - serving
+	asked := slices.ContainsFunc(s.Coordinators, func(c Coordinator) bool { return !c.Answered.IsZero() || c.Error != "" })
+	switch {
+	case s.Problem != "":
+		return Broken, s.Problem
+	case h.Offline > 0:
+		return Broken, count(h.Offline, "partition") + " offline"
+	case h.BelowMinISR > 0:
+		return Broken, count(h.BelowMinISR, "partition") + " below min ISR: acks=all is refused"
+	case asked && serving*2 <= len(s.Coordinators):
+		return Broken, fmt.Sprintf("no coordinator quorum: %d of %d serve", serving, len(s.Coordinators))
+	case s.Controller < 0:
+		return Degraded, "no controller"
+	case len(gone) > 0:
+		return Degraded, names(gone) + isAre(gone) + "gone"
+	case len(mute) > 0:
+		return Degraded, fmt.Sprintf("%s %s", names(mute), mustBroker(s, mute[0]).Error)
+	case h.UnderReplicated > 0:
+		return Degraded, count(h.UnderReplicated, "partition") + " under-replicated"
+	case asked && down > 0:
+		return Degraded, fmt.Sprintf("%d of %d coordinators serve", serving, len(s.Coordinators))
+	}
+	return Healthy, ""
+}
+
+func mustBroker(s *Snapshot, id int32) Broker {
+	if b, ok := s.Broker(id); ok {
+		return *b
+	}
+	return Broker{ID: id}
 }

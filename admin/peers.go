@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // peers talks to brokers, each through a client of its own that knows no other broker: it neither retries nor
@@ -22,9 +23,15 @@ type peers struct {
 	deadline time.Duration
 	hedge    time.Duration
 
+	bootstrap []string
+
 	mu     sync.Mutex
 	byAddr map[string]*kgo.Client
+	known  map[int32]endpoint
 }
+
+// offsetFetch is an API key.
+const offsetFetch = 9
 
 func newPeers(c Config) (*peers, error) {
 	opts, err := c.clientOptions()
@@ -34,7 +41,13 @@ func newPeers(c Config) (*peers, error) {
 	if len(c.Bootstrap) == 0 {
 		return nil, errors.New("no broker to ask: name one with --bootstrap-server host:port")
 	}
-	return &peers{opts: opts, deadline: c.Deadline, hedge: c.Hedge, byAddr: map[string]*kgo.Client{}}, nil
+	// From version 10 on, OffsetFetch names topics by id only.
+	versions := kversion.Stable()
+	versions.SetMaxKeyVersion(offsetFetch, 9)
+	return &peers{
+		opts: append(opts, kgo.MaxVersions(versions)), deadline: c.Deadline, hedge: c.Hedge, bootstrap: c.Bootstrap,
+		byAddr: map[string]*kgo.Client{}, known: map[int32]endpoint{},
+	}, nil
 }
 
 func (p *peers) client(addr string) (*kgo.Client, error) {
@@ -77,10 +90,11 @@ func (p *peers) askWithin(ctx context.Context, limit time.Duration, addr string,
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	resp, err := cl.SeedBrokers()[0].Request(limited, req)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	p.note(addr, err == nil)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
 		return nil, &unansweredError{addr: addr, limit: limit, err: err}
 	}
 	return resp, nil

@@ -23,8 +23,15 @@ type Snapshot struct {
 	GroupsAt        time.Time `json:"groups_at"`
 	// Coordinators are the ZooKeeper nodes, in the order of the connect string. Empty where there is no ZooKeeper.
 	Coordinators []Coordinator `json:"coordinators,omitempty"`
+	// Watching says that ZooKeeper tells of every change at once. Without it changes are seen by polling.
+	Watching bool `json:"watching"`
 	// Problem is one sentence when the cluster as a whole cannot be reached, else empty.
 	Problem string `json:"problem,omitempty"`
+
+	controllerAt      time.Time // when it was elected, where the cluster recorded it
+	formerController  *int32    // the last one seen
+	formerCoordinator string    // the last one that led
+	watched           bool      // Watching was true once
 }
 
 // Mode says where a cluster keeps its metadata.
@@ -50,6 +57,9 @@ type Broker struct {
 	Error      string    `json:"error,omitempty"` // why its last request failed, empty if it answered
 	LogBytes   int64     `json:"log_bytes"`       // all its log dirs, -1 unknown
 	LogBytesAt time.Time `json:"log_bytes_at"`
+
+	registeredAt time.Time // where the cluster recorded it
+	goneAt       time.Time // when its registration was missed first
 }
 
 // Answers says whether the broker answered its last request.
@@ -65,6 +75,8 @@ type Topic struct {
 	Configs   map[string]string `json:"configs,omitempty"`
 	MinISR    int               `json:"min_isr"`            // min.insync.replicas, 0 unknown
 	PerSecond float64           `json:"records_per_second"` // records appended, -1 unknown
+
+	createdAt time.Time // where the cluster recorded it
 }
 
 // Partition is the state of one partition.

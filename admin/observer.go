@@ -1,0 +1,187 @@
+package admin
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"kdrill/admin/watch"
+)
+
+// Observer watches a cluster and tells what it sees. One goroutine, that of Run, owns what is known; everything
+// that waits for a broker or a coordinator runs beside it and posts its answer.
+type Observer struct {
+	cfg       Config
+	snapshots chan *Snapshot
+	events    chan Event
+	nudge     chan struct{}
+
+	mu       sync.Mutex
+	interest Interest
+}
+
+// NewObserver makes an observer; Run makes it observe.
+func NewObserver(cfg Config) *Observer {
+	return &Observer{
+		cfg:       cfg.withDefaults(),
+		snapshots: make(chan *Snapshot, 1),
+		events:    make(chan Event),
+		nudge:     make(chan struct{}, 1),
+	}
+}
+
+// Snapshots returns the channel of snapshots: capacity 1, the newest wins. One reader.
+func (o *Observer) Snapshots() <-chan *Snapshot { return o.snapshots }
+
+// Events returns the channel of what changed, in order. One reader; for one that does not read, the last 10,000
+// are kept.
+func (o *Observer) Events() <-chan Event { return o.events }
+
+// SetInterest says what to ask for from now on; it refreshes at once.
+func (o *Observer) SetInterest(i Interest) {
+	o.mu.Lock()
+	o.interest = i
+	o.mu.Unlock()
+	o.Refresh()
+}
+
+// Refresh asks for a poll now.
+func (o *Observer) Refresh() {
+	select {
+	case o.nudge <- struct{}{}:
+	default:
+	}
+}
+
+func (o *Observer) wanted() Interest {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.interest
+}
+
+// Run observes until ctx ends. It fails only for what the user has to mend, such as a wrong client.properties.
+func (o *Observer) Run(ctx context.Context) error {
+	p, err := newPeers(o.cfg)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	run := &observation{
+		Observer: o, peers: p, world: newWorld(o.cfg),
+		answers: make(chan func(*world), 64), busy: map[string]bool{}, due: map[string]time.Time{},
+	}
+	defer p.close()
+	defer run.tasks.Wait()
+	defer stop()
+	var znodes <-chan watch.Update
+	if o.cfg.ZooKeeper != "" {
+		run.watcher = watch.New(watch.Config{Connect: o.cfg.ZooKeeper, Log: o.cfg.Log})
+		znodes = run.watcher.Updates()
+		run.tasks.Go(func() { _ = run.watcher.Run(ctx) })
+	}
+	return run.loop(ctx, znodes)
+}
+
+// observation is the state of a running observer.
+type observation struct {
+	*Observer
+	peers   *peers
+	watcher *watch.Watcher // nil without ZooKeeper
+	world   *world
+	tasks   sync.WaitGroup
+	answers chan func(*world)
+
+	busy map[string]bool      // what is being asked now: nothing is asked twice at once
+	due  map[string]time.Time // when what is asked less often is due
+
+	last      *Snapshot
+	pending   []Event
+	changed   bool
+	published time.Time
+}
+
+// settle is the least time between two snapshots: answers that come together are shown together.
+const settle = 15 * time.Millisecond
+
+func (o *observation) loop(ctx context.Context, znodes <-chan watch.Update) error {
+	tick := time.NewTicker(o.cfg.Interval)
+	defer tick.Stop()
+	publish := time.NewTimer(0)
+	defer publish.Stop()
+	o.poll(ctx)
+	for {
+		var out chan<- Event
+		var next Event
+		if len(o.pending) > 0 {
+			out, next = o.events, o.pending[0]
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case out <- next:
+			o.pending = o.pending[1:]
+		case apply := <-o.answers:
+			apply(o.world)
+			o.changed = true
+		case u, ok := <-znodes:
+			if !ok {
+				znodes = nil
+				continue
+			}
+			o.znode(ctx, u)
+		case <-tick.C:
+			o.poll(ctx)
+		case <-o.nudge:
+			o.poll(ctx)
+		case <-publish.C:
+		}
+		if o.changed {
+			if wait := settle - time.Since(o.published); wait > 0 {
+				publish.Reset(wait)
+			} else {
+				o.publish()
+			}
+		}
+	}
+}
+
+func (o *observation) publish() {
+	now := time.Now()
+	s := o.world.snapshot(now)
+	if !o.world.known() {
+		return
+	}
+	o.pending = append(o.pending, Diff(o.last, s)...)
+	const kept = 10_000
+	if extra := len(o.pending) - kept; extra > 0 {
+		o.pending = slices.Clone(o.pending[extra:])
+	}
+	o.last, o.changed, o.published = s, false, now
+	for {
+		select {
+		case o.snapshots <- s:
+			return
+		default:
+		}
+		select {
+		case <-o.snapshots:
+		default:
+		}
+	}
+}
+
+// known says whether there is anything to show: the first answer, or why there is none.
+func (w *world) known() bool { return !w.topicsAt.IsZero() || w.problem != "" }
+
+func (o *observation) znode(ctx context.Context, u watch.Update) {
+	o.world.applyWatch(u, time.Now())
+	o.changed = true
+	switch u.(type) {
+	case watch.Configs:
+		o.due[askMinISR] = time.Time{}
+		o.poll(ctx)
+	case watch.Online, watch.Offline, watch.Synced:
+		o.poll(ctx)
+	}
+}

@@ -1,0 +1,192 @@
+package admin
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// round is what one broker is asked in one refresh: a handful of requests, however many topics there are.
+type round struct {
+	broker  int32
+	addr    string
+	offsets map[string][]int32 // partitions it leads of which offsets are wanted
+	starts  bool               // their start offsets too
+	logDirs bool
+	groups  bool
+	group   string // only this one
+}
+
+// run asks and posts each answer as it comes. The first request that is not answered ends the round.
+func (r round) run(ctx context.Context, p *peers, post func(func(*world))) {
+	asked := false
+	steps := []struct {
+		wanted bool
+		ask    func(context.Context, *peers) (func(*world), error)
+	}{
+		{r.groups || r.group != "", r.askGroups},
+		{len(r.offsets) > 0, func(ctx context.Context, p *peers) (func(*world), error) { return r.askOffsets(ctx, p, latest) }},
+		{len(r.offsets) > 0 && r.starts, func(ctx context.Context, p *peers) (func(*world), error) { return r.askOffsets(ctx, p, earliest) }},
+		{r.logDirs, r.askLogDirs},
+	}
+	for _, step := range steps {
+		if !step.wanted {
+			continue
+		}
+		asked = true
+		if !r.step(ctx, p, post, step.ask) {
+			return
+		}
+	}
+	if !asked {
+		r.step(ctx, p, post, r.ping)
+	}
+}
+
+func (r round) step(ctx context.Context, p *peers, post func(func(*world)), ask func(context.Context, *peers) (func(*world), error)) bool {
+	apply, err := ask(ctx, p)
+	if ctx.Err() != nil {
+		return false
+	}
+	at := time.Now()
+	post(func(w *world) {
+		b := w.broker(r.broker)
+		if err != nil {
+			b.Error = reasonOf(err)
+			return
+		}
+		b.Answered, b.Error = at, ""
+		apply(w)
+	})
+	return err == nil
+}
+
+// ping asks for nothing but an answer.
+func (r round) ping(ctx context.Context, p *peers) (func(*world), error) {
+	_, err := p.ask(ctx, r.addr, kmsg.NewPtrApiVersionsRequest())
+	return func(*world) {}, err
+}
+
+// modeOf tells the modes apart: only brokers with ZooKeeper offer LeaderAndIsr, which their controller sends them.
+func modeOf(resp *kmsg.ApiVersionsResponse) Mode {
+	const leaderAndISR = 4
+	if slices.ContainsFunc(resp.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == leaderAndISR }) {
+		return ModeZooKeeper
+	}
+	return ModeKRaft
+}
+
+// The timestamps that stand for the ends of a log.
+const (
+	latest   = -1
+	earliest = -2
+)
+
+func (r round) askOffsets(ctx context.Context, p *peers, which int64) (func(*world), error) {
+	req := kmsg.NewPtrListOffsetsRequest()
+	req.ReplicaID = -1
+	for topic, partitions := range r.offsets {
+		t := kmsg.NewListOffsetsRequestTopic()
+		t.Topic = topic
+		for _, id := range partitions {
+			q := kmsg.NewListOffsetsRequestTopicPartition()
+			q.Partition, q.CurrentLeaderEpoch, q.Timestamp, q.MaxNumOffsets = id, -1, which, 1
+			t.Partitions = append(t.Partitions, q)
+		}
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := p.ask(ctx, r.addr, req)
+	if err != nil {
+		return nil, err
+	}
+	at := time.Now()
+	return func(w *world) {
+		for _, t := range resp.(*kmsg.ListOffsetsResponse).Topics {
+			for _, q := range t.Partitions {
+				offset := q.Offset
+				if len(q.OldStyleOffsets) > 0 {
+					offset = q.OldStyleOffsets[0]
+				}
+				if q.ErrorCode == 0 && offset >= 0 {
+					w.applyOffset(t.Topic, q.Partition, which, offset, at)
+				}
+			}
+		}
+	}, nil
+}
+
+func (w *world) applyOffset(topic string, partition int32, which, offset int64, at time.Time) {
+	t, ok := w.topics[topic]
+	if !ok || int(partition) >= len(t.Partitions) {
+		return
+	}
+	p := &t.Partitions[partition]
+	if which == earliest {
+		p.Start = offset
+		return
+	}
+	p.PerSecond = rate(p.PerSecond, p.End, offset, at.Sub(p.OffsetsAt))
+	p.End, p.OffsetsAt = offset, at
+}
+
+func (r round) askLogDirs(ctx context.Context, p *peers) (func(*world), error) {
+	resp, err := p.ask(ctx, r.addr, kmsg.NewPtrDescribeLogDirsRequest())
+	if err != nil {
+		return nil, err
+	}
+	at := time.Now()
+	return func(w *world) {
+		var total int64
+		for _, dir := range resp.(*kmsg.DescribeLogDirsResponse).Dirs {
+			if dir.ErrorCode != 0 {
+				continue
+			}
+			for _, t := range dir.Topics {
+				for _, q := range t.Partitions {
+					total += q.Size
+					w.applySize(r.broker, t.Topic, q, at)
+				}
+			}
+		}
+		b := w.broker(r.broker)
+		b.LogBytes, b.LogBytesAt = total, at
+	}, nil
+}
+
+func (w *world) applySize(broker int32, topic string, q kmsg.DescribeLogDirsResponseDirTopicPartition, at time.Time) {
+	t, ok := w.topics[topic]
+	if !ok || q.IsFuture || int(q.Partition) >= len(t.Partitions) || q.Partition < 0 {
+		return
+	}
+	if p := &t.Partitions[q.Partition]; p.Leader == broker {
+		p.Size, p.SizeAt = q.Size, at
+	}
+}
+
+// askGroups reads the groups that the broker coordinates.
+func (r round) askGroups(ctx context.Context, p *peers) (func(*world), error) {
+	resp, err := p.ask(ctx, r.addr, kmsg.NewPtrListGroupsRequest())
+	if err != nil {
+		return nil, err
+	}
+	listed := resp.(*kmsg.ListGroupsResponse)
+	if err := kerr.ErrorForCode(listed.ErrorCode); err != nil {
+		return func(*world) {}, nil // it still loads them; what is known stays
+	}
+	var names []string
+	for _, g := range listed.Groups {
+		if (g.ProtocolType == "consumer" || g.ProtocolType == "") && (r.groups || g.Group == r.group) {
+			names = append(names, g.Group)
+		}
+	}
+	slices.Sort(names)
+	groups, err := describeGroups(ctx, p, r.addr, r.broker, names)
+	if err != nil {
+		return nil, err
+	}
+	at := time.Now()
+	return func(w *world) { w.applyGroups(r.broker, groups, r.groups, at) }, nil
+}
