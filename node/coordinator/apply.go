@@ -1,0 +1,152 @@
+package coordinator
+
+import (
+	"fmt"
+	"time"
+
+	"kdrill/node/coordinator/proto"
+	"kdrill/node/coordinator/quorum"
+	"kdrill/node/coordinator/state"
+	"kdrill/node/coordinator/tree"
+)
+
+// waiter is what a connection gives to the quorum with a command: it is called with what became of it, under the
+// write lock of the state.
+type waiter interface{ done(r *state.Result) }
+
+// Apply implements [quorum.Applier].
+func (s *Server) Apply(entries []quorum.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range entries {
+		if e.Payload == nil {
+			s.machine.Lead(e.Term)
+			continue
+		}
+		c, err := state.DecodeCommand(e.Payload)
+		if err != nil {
+			s.log.Error("command in the log ignored", "err", err)
+			continue
+		}
+		r := s.machine.Apply(e.Term, e.Node, &c)
+		s.tell(&r)
+		if w, ok := e.Token.(waiter); ok {
+			w.done(&r)
+		}
+		s.end(r.Closed)
+	}
+}
+
+// tell sends out the events of a result. A session that was opened has no older connection any more.
+func (s *Server) tell(r *state.Result) {
+	for _, event := range r.Events {
+		s.watches.fire(event, func(c *conn) { c.notify(event, r.Zxid) })
+	}
+	if o := r.Opened; o != nil {
+		s.tracker.Open(o.ID, time.Duration(o.TimeoutMs)*time.Millisecond)
+		if old := s.sessions[o.ID]; old != nil {
+			delete(s.sessions, o.ID)
+			old.kill()
+		}
+	}
+}
+
+// end disconnects the client whose session is over, 0 for none.
+func (s *Server) end(session int64) {
+	if session == 0 {
+		return
+	}
+	s.tracker.Close(session)
+	if c := s.sessions[session]; c != nil {
+		delete(s.sessions, session)
+		c.finish()
+	}
+}
+
+// Restore implements [quorum.Applier].
+func (s *Server) Restore(snapshot []byte) error {
+	m, err := state.Decode(proto.NewDecoder(snapshot))
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.machine = m
+	s.tracker.Clear()
+	for _, o := range m.Sessions() {
+		s.tracker.Open(o.ID, time.Duration(o.TimeoutMs)*time.Millisecond)
+	}
+	// What the clients here watched may have changed unseen: they come back and say what they last saw.
+	for _, c := range s.sessions {
+		c.kill()
+	}
+	return nil
+}
+
+// Snapshot implements [quorum.Applier].
+func (s *Server) Snapshot() []byte {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var e proto.Encoder
+	s.machine.Encode(&e)
+	return e.B
+}
+
+// Up implements [quorum.Applier].
+func (s *Server) Up(role quorum.Role) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.role
+	if role == was {
+		return
+	}
+	s.role = role
+	if role.Leading() {
+		s.tracker.Renew()
+	}
+	select {
+	case <-s.up:
+	default:
+		close(s.up)
+	}
+	s.log.Info("coordinator serving", "id", role.ID, "role", s.mode(), "leader", role.Leader, "term", role.Term, "client", s.addr)
+}
+
+// Down implements [quorum.Applier].
+func (s *Server) Down() {
+	s.mu.Lock()
+	s.role = quorum.Role{ID: s.role.ID}
+	s.up, s.downAt = make(chan struct{}), time.Now()
+	s.mu.Unlock()
+	s.log.Warn("coordinator not serving: no quorum; its clients were disconnected", "id", s.cfg.id)
+	s.dropAll()
+}
+
+// Heard implements [quorum.Applier].
+func (s *Server) Heard(sessions []int64) { s.tracker.Heard(sessions) }
+
+// mode is the node's role by ZooKeeper's names.
+func (s *Server) mode() string {
+	switch {
+	case len(s.cfg.members) == 0:
+		return "standalone"
+	case s.role.Leading():
+		return "leader"
+	}
+	return "follower"
+}
+
+// notify queues an event for the client.
+func (c *conn) notify(event tree.Event, zxid int64) {
+	c.server.stats.sent.Add(1)
+	c.queue(func(e *proto.Encoder) {
+		e.Int(proto.XidNotification)
+		e.Long(zxid)
+		e.Int(0)
+		e.Int(int32(event.Type))
+		e.Int(proto.StateConnected)
+		e.String(event.Path)
+	})
+}
+
+func hex(session int64) string { return fmt.Sprintf("0x%x", uint64(session)) }

@@ -1,0 +1,176 @@
+package quorum
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync/atomic"
+
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+// task is work for the applier's goroutine; one group of fields is set.
+type task struct {
+	entries   []*raftpb.Entry // committed
+	responses []*raftpb.Message
+
+	snapshot *raftpb.Snapshot // from the leader, already on disk
+
+	barrier uint64 // call done when this index is applied
+	done    []func()
+
+	call func()
+}
+
+// applier feeds the Applier: it drops entries that came twice and takes snapshots.
+type applier struct {
+	node     *Node
+	origins  map[uint64]*origin
+	applied  uint64
+	barriers []task
+
+	snapshotAt uint64 // index of the last snapshot
+	grown      int    // bytes applied since
+	saving     atomic.Bool
+}
+
+func (a *applier) run(life context.Context) error {
+	failed := make(chan error, 1)
+	for {
+		select {
+		case <-life.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case <-a.node.applies.wake:
+		}
+		for _, t := range a.node.applies.take() {
+			if err := a.do(t); err != nil {
+				return err
+			}
+		}
+		a.maybeSnapshot(failed)
+	}
+}
+
+func (a *applier) do(t task) error {
+	switch {
+	case t.call != nil:
+		t.call()
+	case t.snapshot != nil:
+		m := t.snapshot.GetMetadata()
+		if err := a.restore(t.snapshot.GetData(), m.GetIndex()); err != nil {
+			return err
+		}
+		a.node.cfg.Log.Info("state restored from the leader's snapshot", "index", m.GetIndex(), "bytes", len(t.snapshot.GetData()))
+	case t.done != nil:
+		a.barriers = append(a.barriers, t)
+	default:
+		if err := a.apply(t.entries); err != nil {
+			return err
+		}
+		a.node.answer(t.responses)
+	}
+	a.barriers = slices.DeleteFunc(a.barriers, func(b task) bool {
+		if b.barrier > a.applied {
+			return false
+		}
+		for _, done := range b.done {
+			done()
+		}
+		return true
+	})
+	return nil
+}
+
+func (a *applier) apply(entries []*raftpb.Entry) error {
+	batch := make([]Entry, 0, len(entries))
+	for _, e := range entries {
+		a.applied = e.GetIndex()
+		a.grown += len(e.GetData())
+		if e.GetType() != raftpb.EntryNormal {
+			continue
+		}
+		if len(e.GetData()) == 0 {
+			batch = append(batch, Entry{Term: e.GetTerm()})
+			continue
+		}
+		node, life, seq, payload, err := unseal(e.GetData())
+		if err != nil {
+			return fmt.Errorf("log entry %d: %w", e.GetIndex(), err)
+		}
+		o := a.origins[node]
+		if o == nil {
+			o = &origin{}
+			a.origins[node] = o
+		}
+		if !o.accepts(life, seq) {
+			continue
+		}
+		entry := Entry{Term: e.GetTerm(), Node: node, Payload: payload}
+		if node == a.node.cfg.ID {
+			entry.Token = a.node.outbox.applied(life, seq)
+		}
+		batch = append(batch, entry)
+	}
+	a.node.cfg.Applier.Apply(batch)
+	return nil
+}
+
+// maybeSnapshot takes a snapshot if it is time and the last one is written.
+func (a *applier) maybeSnapshot(failed chan<- error) {
+	cfg := &a.node.cfg
+	due := a.applied-a.snapshotAt >= cfg.SnapshotCount || a.grown >= cfg.SnapshotBytes
+	if !due || a.applied == a.snapshotAt || !a.saving.CompareAndSwap(false, true) {
+		return
+	}
+	data, index := a.snapshot(), a.applied
+	a.snapshotAt, a.grown = index, 0
+	go func() {
+		defer a.saving.Store(false)
+		if err := cfg.Store.SaveSnapshot(index, data); err != nil {
+			failed <- err
+			return
+		}
+		cfg.Log.Info("snapshot taken", "index", index, "bytes", len(data))
+	}()
+}
+
+// snapshot is: uvarint count | count x (uvarint node, 8 bytes life, uvarint seq) | the Applier's own.
+func (a *applier) snapshot() []byte {
+	b := binary.AppendUvarint(nil, uint64(len(a.origins)))
+	for _, node := range slices.Sorted(maps.Keys(a.origins)) {
+		o := a.origins[node]
+		b = binary.AppendUvarint(b, node)
+		b = binary.BigEndian.AppendUint64(b, uint64(o.life))
+		b = binary.AppendUvarint(b, o.seq)
+	}
+	return append(b, a.node.cfg.Applier.Snapshot()...)
+}
+
+func (a *applier) restore(b []byte, index uint64) error {
+	count, n := binary.Uvarint(b)
+	if n <= 0 {
+		return errSnapshot
+	}
+	b = b[n:]
+	origins := map[uint64]*origin{}
+	for range count {
+		node, life, seq, rest, err := unseal(b) // an origin looks like an envelope
+		if err != nil {
+			return errSnapshot
+		}
+		origins[node] = &origin{life, seq}
+		b = rest
+	}
+	if err := a.node.cfg.Applier.Restore(b); err != nil {
+		return fmt.Errorf("snapshot at %d: %w", index, err)
+	}
+	a.origins, a.applied, a.snapshotAt, a.grown = origins, index, index, 0
+	return nil
+}
+
+var errSnapshot = errors.New("unreadable snapshot")

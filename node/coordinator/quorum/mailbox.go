@@ -1,0 +1,37 @@
+package quorum
+
+import "sync"
+
+// mailbox is a queue that never blocks who puts something in; the reader takes all there is at once.
+type mailbox[T any] struct {
+	wake chan struct{} // holds a token if there may be something
+
+	mu    sync.Mutex
+	items []T
+}
+
+func newMailbox[T any]() *mailbox[T] { return &mailbox[T]{wake: make(chan struct{}, 1)} }
+
+func (m *mailbox[T]) put(items ...T) {
+	m.mu.Lock()
+	m.items = append(m.items, items...)
+	m.mu.Unlock()
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (m *mailbox[T]) take() []T {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	items := m.items
+	m.items = nil
+	return items
+}
+
+func (m *mailbox[T]) len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.items)
+}

@@ -1,0 +1,468 @@
+package quorum
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"golang.org/x/sync/errgroup"
+
+	"kdrill/node/coordinator/store"
+)
+
+// Config describes one node of an ensemble.
+type Config struct {
+	ID       uint64
+	Peers    map[uint64]string // addresses of all nodes, this one too
+	Listener net.Listener      // for the other nodes; nil if there are none
+	Store    *store.Store
+	Applier  Applier
+	Log      *slog.Logger
+
+	Tick          time.Duration // Raft's unit of time; a heartbeat every two
+	ElectionTicks int           // silence of the leader before an election: from this to twice this
+	SnapshotCount uint64        // entries between snapshots
+	SnapshotBytes int           // or so many bytes, whatever comes first
+}
+
+// Applier is the replicated state machine. All its methods are called from one goroutine.
+type Applier interface {
+	// Apply carries out entries of the log, in its order.
+	Apply(entries []Entry)
+	// Restore replaces the whole state; Snapshot is its inverse.
+	Restore(snapshot []byte) error
+	Snapshot() []byte
+	// Up says that this node serves, in this role; Down that it does not any more, since it found no leader.
+	Up(Role)
+	Down()
+	// Heard passes on which sessions were alive at another node.
+	Heard(sessions []int64)
+}
+
+// Entry is a committed proposal.
+type Entry struct {
+	Term    uint64
+	Node    uint64 // who proposed it
+	Payload []byte // nil for the entry that begins a term
+	Token   any    // what this node gave to Submit; nil if it was another one, or before a restart
+}
+
+// Role is a node's place in the ensemble.
+type Role struct{ ID, Leader, Term uint64 }
+
+// Leading says whether the node is the leader.
+func (r Role) Leading() bool { return r.ID == r.Leader }
+
+// Node replicates.
+type Node struct {
+	cfg       Config
+	transport *transport
+	inbox     *mailbox[func()] // for the raft loop
+	writes    *mailbox[*raftpb.Message]
+	applies   *mailbox[task]
+	outbox    outbox
+	nudge     chan struct{} // the outbox has something
+	applier   applier
+	status    atomic.Pointer[Status]
+
+	// The rest belongs to the raft loop.
+	rn         *raft.RawNode
+	lead       uint64
+	term       uint64
+	state      raft.StateType
+	ticks      int
+	lostAt     int  // tick at which there was no leader any more
+	serving    bool // the applier is up, or about to be
+	catchingUp bool
+	campaignAt int // tick of an election ahead of time, 0 for none
+	connected  map[uint64]bool
+	reads      reads
+	shipping   map[uint64]bool // peers that a snapshot is on its way to
+}
+
+// Status is what a node knows of its ensemble.
+type Status struct {
+	Role
+	Voters int
+	Synced int // followers in step; only the leader knows
+}
+
+// New makes a node from what its store holds. The applier gets the newest snapshot, if there is one.
+func New(cfg Config) (*Node, error) {
+	n := &Node{
+		cfg: cfg, inbox: newMailbox[func()](), writes: newMailbox[*raftpb.Message](), applies: newMailbox[task](),
+		outbox: outbox{node: cfg.ID}, nudge: make(chan struct{}, 1),
+		connected: map[uint64]bool{}, shipping: map[uint64]bool{},
+	}
+	n.status.Store(&Status{Role: Role{ID: cfg.ID}, Voters: len(cfg.Peers)})
+	n.applier = applier{node: n, origins: map[uint64]*origin{}}
+	data, index, err := cfg.Store.Latest()
+	if err != nil {
+		return nil, err
+	}
+	if index > 0 {
+		if err := n.applier.restore(data, index); err != nil {
+			return nil, err
+		}
+	}
+	n.rn, err = raft.NewRawNode(&raft.Config{
+		ID: cfg.ID, ElectionTick: cfg.ElectionTicks, HeartbeatTick: 2, Storage: cfg.Store, Applied: index,
+		AsyncStorageWrites: true, MaxSizePerMsg: 1 << 20, MaxInflightMsgs: 256, MaxUncommittedEntriesSize: 64 << 20,
+		CheckQuorum: true, PreVote: true, Logger: raftLogger{cfg.Log},
+	})
+	if err != nil {
+		return nil, err
+	}
+	n.transport = newTransport(cfg.ID, cfg.Listener, cfg.Peers, n, cfg.Log)
+	return n, nil
+}
+
+// Submit proposes payload. Once it is applied, here and on all nodes in the order in which this node proposed, the
+// applier gets token with it. It is false if this node does not serve. If it stops to serve meanwhile, the token is
+// forgotten; nobody knows what becomes of the payload then.
+func (n *Node) Submit(payload []byte, token any) bool {
+	if !n.outbox.add(payload, token) {
+		return false
+	}
+	select {
+	case n.nudge <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// Sync calls done, on the applier's goroutine, once everything is applied here that was committed anywhere when Sync
+// was called. If the node stops to serve before, done is forgotten.
+func (n *Node) Sync(done func()) { n.inbox.put(func() { n.reads.add(done) }) }
+
+// Touched tells the leader which sessions were alive here.
+func (n *Node) Touched(leader uint64, sessions []int64) { n.transport.touch(leader, sessions) }
+
+// Status may be called from anywhere.
+func (n *Node) Status() Status { return *n.status.Load() }
+
+// Run replicates until ctx is done, then hands leadership over if it has it. An error says why the node cannot go on.
+func (n *Node) Run(ctx context.Context) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	g, life := errgroup.WithContext(life)
+	g.Go(func() error { defer end(); return n.loop(ctx, life) })
+	g.Go(func() error { return n.write(life) })
+	g.Go(func() error { return n.applier.run(life) })
+	g.Go(func() error { n.transport.run(life); return nil })
+	err := g.Wait()
+	return errors.Join(err, n.cfg.Store.Close())
+}
+
+// handOver is how long a leader that stops waits for another one to take over.
+const handOver = 500 * time.Millisecond
+
+func (n *Node) loop(ctx, life context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // the library panics when what it reads cannot be
+			err = fmt.Errorf("raft: %v", p)
+		}
+	}()
+	ticker := time.NewTicker(n.cfg.Tick)
+	defer ticker.Stop()
+	if len(n.cfg.Peers) == 1 {
+		n.rn.Campaign()
+	}
+	leave := ctx.Done()
+	var left <-chan time.Time
+	for {
+		select {
+		case <-ticker.C:
+			n.tick()
+		case <-n.inbox.wake:
+		case <-n.nudge:
+		case <-leave:
+			if !n.transfer() {
+				return nil
+			}
+			leave, left = nil, time.After(handOver)
+		case <-left:
+			return nil
+		case <-life.Done():
+			return nil
+		}
+		for _, event := range n.inbox.take() {
+			event()
+		}
+		n.propose()
+		n.reads.ask(n)
+		for n.rn.HasReady() {
+			n.dispatch(life, n.rn.Ready())
+		}
+		if leave == nil && n.lead != 0 && n.lead != n.cfg.ID {
+			return nil
+		}
+	}
+}
+
+// tick is the passing of time: Raft's own, an early election, the end of a grace.
+func (n *Node) tick() {
+	n.ticks++
+	n.rn.Tick()
+	if n.campaignAt > 0 && n.ticks >= n.campaignAt {
+		n.campaignAt = 0
+		if n.lead == 0 {
+			n.rn.Campaign()
+		}
+	}
+	if n.serving && n.lead == 0 && n.ticks-n.lostAt > 2*n.cfg.ElectionTicks {
+		n.stopServing()
+	}
+	if n.outbox.overdue(time.Second) {
+		n.outbox.resend()
+	}
+	n.reads.tick(n)
+	n.publish()
+}
+
+func (n *Node) publish() {
+	s := Status{Role: n.role(), Voters: len(n.cfg.Peers)}
+	if n.state == raft.StateLeader {
+		for id, p := range n.rn.Status().Progress {
+			if id != n.cfg.ID && p.RecentActive && n.connected[id] {
+				s.Synced++
+			}
+		}
+	}
+	if s != *n.status.Load() {
+		n.status.Store(&s)
+	}
+}
+
+func (n *Node) role() Role { return Role{ID: n.cfg.ID, Leader: n.lead, Term: n.term} }
+
+// propose gives Raft what is in the outbox. What Raft does not take now is offered again with the next tick.
+func (n *Node) propose() {
+	for n.lead != 0 {
+		data, last := n.outbox.unsent(1 << 20)
+		if len(data) == 0 {
+			return
+		}
+		entries := make([]*raftpb.Entry, len(data))
+		for i, d := range data {
+			entries[i] = &raftpb.Entry{Data: d}
+		}
+		m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &n.cfg.ID, Entries: entries}
+		if n.rn.Step(m) != nil {
+			return
+		}
+		n.outbox.delivered(last)
+	}
+}
+
+// dispatch hands out what Raft wants to be done.
+func (n *Node) dispatch(life context.Context, rd raft.Ready) {
+	if !raft.IsEmptyHardState(rd.HardState) {
+		n.term = rd.HardState.GetTerm()
+	}
+	if rd.SoftState != nil {
+		n.lead, n.state = rd.SoftState.Lead, rd.SoftState.RaftState
+		n.ledBy()
+	}
+	for _, r := range rd.ReadStates {
+		n.reads.confirmed(n, r)
+	}
+	for _, m := range rd.Messages {
+		switch {
+		case m.GetTo() == raft.LocalAppendThread:
+			n.writes.put(m)
+		case m.GetTo() == raft.LocalApplyThread:
+			n.applies.put(task{entries: m.GetEntries(), responses: m.GetResponses()})
+		case m.GetType() == raftpb.MsgSnap:
+			n.ship(life, m)
+		default:
+			n.transport.message(m)
+		}
+	}
+}
+
+// ledBy follows a change of leader or role.
+func (n *Node) ledBy() {
+	n.publish()
+	if n.lead == 0 {
+		n.lostAt = n.ticks
+		return
+	}
+	n.campaignAt = 0
+	n.outbox.resend()
+	n.reads.again()
+	switch {
+	case n.serving:
+		role := n.role()
+		n.applies.put(task{call: func() { n.cfg.Applier.Up(role) }})
+	case !n.catchingUp:
+		n.catchingUp = true
+		n.reads.add(func() { n.inbox.put(n.startServing) })
+	}
+}
+
+// startServing runs once the node has caught up with a leader.
+func (n *Node) startServing() {
+	n.catchingUp = false
+	if n.serving || n.lead == 0 {
+		return
+	}
+	n.serving = true
+	role := n.role()
+	n.applies.put(task{call: func() {
+		life := time.Now().UnixNano()
+		if o := n.applier.origins[n.cfg.ID]; o != nil {
+			life = max(life, o.life+1) // a clock may have been set back
+		}
+		n.outbox.open(life)
+		n.cfg.Applier.Up(role)
+	}})
+}
+
+func (n *Node) stopServing() {
+	n.serving, n.catchingUp = false, false
+	n.reads = reads{question: n.reads.question}
+	n.applies.put(task{call: func() {
+		n.outbox.close()
+		n.applier.barriers = nil
+		n.cfg.Applier.Down()
+	}})
+}
+
+// transfer asks the follower that has the most to take over; false if there is nobody to ask.
+func (n *Node) transfer() bool {
+	if n.state != raft.StateLeader {
+		return false
+	}
+	var heir, match uint64
+	for id, p := range n.rn.Status().Progress {
+		if id != n.cfg.ID && p.RecentActive && n.connected[id] && p.Match > match {
+			heir, match = id, p.Match
+		}
+	}
+	if heir == 0 {
+		return false
+	}
+	n.rn.TransferLeader(heir)
+	return true
+}
+
+// ship sends a snapshot aside.
+func (n *Node) ship(life context.Context, m *raftpb.Message) {
+	if n.shipping[m.GetTo()] {
+		return
+	}
+	n.shipping[m.GetTo()] = true
+	go n.transport.snapshot(life, m)
+}
+
+// early makes this node stand for election soon if there is no leader then. The nodes take turns, so that they do
+// not split the vote.
+func (n *Node) early(except uint64) {
+	if n.campaignAt > 0 || n.lead != 0 || len(n.connected)+1 <= len(n.cfg.Peers)/2 {
+		return
+	}
+	rank := 0
+	for id := range n.cfg.Peers {
+		if id < n.cfg.ID && id != except && n.connected[id] {
+			rank++
+		}
+	}
+	n.campaignAt = n.ticks + 1 + 2*rank
+}
+
+func (n *Node) received(m *raftpb.Message) {
+	n.inbox.put(func() {
+		if err := n.rn.Step(m); err != nil && !errors.Is(err, raft.ErrProposalDropped) {
+			n.cfg.Log.Debug("raft message", "type", m.GetType(), "from", m.GetFrom(), "err", err)
+		}
+	})
+}
+
+func (n *Node) touched(sessions []int64) {
+	n.applies.put(task{call: func() { n.cfg.Applier.Heard(sessions) }})
+}
+
+func (n *Node) peerUp(id uint64) {
+	n.inbox.put(func() {
+		n.connected[id] = true
+		n.early(0)
+		if id == n.lead {
+			n.outbox.resend()
+		}
+	})
+}
+
+// peerDown: a connection of a killed process ends long before its silence would be noticed.
+func (n *Node) peerDown(id uint64) {
+	n.inbox.put(func() {
+		delete(n.connected, id)
+		if id == n.lead && n.state == raft.StateFollower {
+			n.rn.ForgetLeader()
+			n.lead = 0
+			n.early(id)
+		}
+	})
+}
+
+func (n *Node) unreachable(id uint64) { n.inbox.put(func() { n.rn.ReportUnreachable(id) }) }
+
+func (n *Node) snapshotSent(id uint64, status raft.SnapshotStatus) {
+	n.inbox.put(func() {
+		delete(n.shipping, id)
+		n.rn.ReportSnapshot(id, status)
+	})
+}
+
+// write makes durable what Raft wants to be durable, all that is waiting with one sync, and lets the answers go.
+func (n *Node) write(life context.Context) error {
+	for {
+		select {
+		case <-life.Done():
+			return nil
+		case <-n.writes.wake:
+		}
+		messages := n.writes.take()
+		batches := make([]store.Batch, len(messages))
+		for i, m := range messages {
+			batches[i] = store.Batch{Entries: m.GetEntries(), Snapshot: m.GetSnapshot(), Sync: len(m.GetResponses()) > 0}
+			if m.Term != nil {
+				batches[i].State = &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
+			}
+		}
+		if err := n.cfg.Store.Append(batches); err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if !raft.IsEmptySnap(m.GetSnapshot()) {
+				n.applies.put(task{snapshot: m.GetSnapshot()})
+			}
+			n.answer(m.GetResponses())
+		}
+	}
+}
+
+// answer delivers what Raft said to tell when a local write is done.
+func (n *Node) answer(responses []*raftpb.Message) {
+	local := slices.DeleteFunc(slices.Clone(responses), func(m *raftpb.Message) bool {
+		if m.GetTo() != n.cfg.ID {
+			n.transport.message(m)
+			return true
+		}
+		return false
+	})
+	if len(local) > 0 {
+		n.inbox.put(func() {
+			for _, m := range local {
+				n.rn.Step(m)
+			}
+		})
+	}
+}

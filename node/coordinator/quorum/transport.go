@@ -1,0 +1,319 @@
+package quorum
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// Frames between nodes. Whoever wants to send dials; the other side only reads.
+//
+//	hello   "kdrill1\n" | uint64 from | uint64 to
+//	frame   uint32 length | byte kind | body
+const (
+	helloMagic   = "kdrill1\n"
+	helloSize    = len(helloMagic) + 16
+	frameMessage = 1 // raftpb.Message
+	frameTouched = 2 // int64 session…
+	frameMax     = 1 << 30
+)
+
+const (
+	queueMax   = 4096 // frames that wait for a peer; more are dropped, Raft sends again
+	redial     = 50 * time.Millisecond
+	writeLimit = 5 * time.Second
+)
+
+// receiver is what the transport tells.
+type receiver interface {
+	received(m *raftpb.Message)
+	touched(sessions []int64)
+	peerUp(id uint64)
+	peerDown(id uint64)
+	unreachable(id uint64)
+	snapshotSent(id uint64, status raft.SnapshotStatus)
+}
+
+// transport carries frames to the other nodes over TCP.
+type transport struct {
+	id       uint64
+	listener net.Listener
+	peers    map[uint64]*peer
+	to       receiver
+	log      *slog.Logger
+}
+
+// peer is another node, seen from here.
+type peer struct {
+	id    uint64
+	addr  string
+	queue *mailbox[[]byte]
+}
+
+func newTransport(id uint64, l net.Listener, addrs map[uint64]string, to receiver, log *slog.Logger) *transport {
+	t := &transport{id: id, listener: l, peers: map[uint64]*peer{}, to: to, log: log}
+	for other, addr := range addrs {
+		if other != id {
+			t.peers[other] = &peer{id: other, addr: addr, queue: newMailbox[[]byte]()}
+		}
+	}
+	return t
+}
+
+// run serves until ctx is done. It returns when every connection is closed.
+func (t *transport) run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	if len(t.peers) == 0 {
+		return
+	}
+	stop := context.AfterFunc(ctx, func() { t.listener.Close() })
+	defer stop()
+	for _, p := range t.peers {
+		wg.Go(func() { t.send(ctx, p) })
+	}
+	for {
+		conn, err := t.listener.Accept()
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			t.log.Warn("accept a peer", "err", err)
+			time.Sleep(redial) // out of file descriptors, most likely
+			continue
+		}
+		wg.Go(func() {
+			if err := t.receive(ctx, conn); err != nil && ctx.Err() == nil {
+				t.log.Warn("connection of a peer closed", "remote", conn.RemoteAddr(), "err", err)
+			}
+		})
+	}
+}
+
+// message queues a Raft message.
+func (t *transport) message(m *raftpb.Message) {
+	p := t.peers[m.GetTo()]
+	if p == nil {
+		return
+	}
+	b, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, 5, 256), m)
+	if err != nil {
+		t.log.Error("encode a message", "err", err)
+		return
+	}
+	b[4] = frameMessage
+	p.enqueue(b)
+}
+
+// touch queues signs of life of sessions.
+func (t *transport) touch(to uint64, sessions []int64) {
+	p := t.peers[to]
+	if p == nil {
+		return
+	}
+	b := append(make([]byte, 4, 5+8*len(sessions)), frameTouched)
+	for _, s := range sessions {
+		b = binary.BigEndian.AppendUint64(b, uint64(s))
+	}
+	p.enqueue(b)
+}
+
+func (p *peer) enqueue(frame []byte) {
+	binary.BigEndian.PutUint32(frame, uint32(len(frame)-4))
+	if p.queue.len() < queueMax {
+		p.queue.put(frame)
+	}
+}
+
+// snapshot sends one large message over a connection of its own, so that heartbeats need not wait behind it.
+func (t *transport) snapshot(ctx context.Context, m *raftpb.Message) {
+	status := raft.SnapshotFailure
+	defer func() { t.to.snapshotSent(m.GetTo(), status) }()
+	p := t.peers[m.GetTo()]
+	if p == nil {
+		return
+	}
+	b, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, 5), m)
+	if err != nil {
+		t.log.Error("encode a snapshot", "err", err)
+		return
+	}
+	b[4] = frameMessage
+	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	conn, err := t.dial(ctx, p)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	if _, err = conn.Write(b); err == nil {
+		err = conn.(*net.TCPConn).CloseWrite()
+	}
+	if err == nil {
+		_, err = conn.Read(make([]byte, 1)) // the other side closes once it has read all
+	}
+	if errors.Is(err, io.EOF) {
+		status = raft.SnapshotFinish
+		t.log.Info("snapshot sent", "to", p.id, "bytes", len(b))
+	}
+}
+
+func (t *transport) dial(ctx context.Context, p *peer) (net.Conn, error) {
+	d := net.Dialer{Timeout: time.Second}
+	conn, err := d.DialContext(ctx, "tcp", p.addr)
+	if err != nil {
+		return nil, err
+	}
+	hello := append(make([]byte, 0, helloSize), helloMagic...)
+	hello = binary.BigEndian.AppendUint64(hello, t.id)
+	hello = binary.BigEndian.AppendUint64(hello, p.id)
+	if _, err := conn.Write(hello); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// send keeps a connection to a peer and writes what is queued for it.
+func (t *transport) send(ctx context.Context, p *peer) {
+	for ctx.Err() == nil {
+		conn, err := t.dial(ctx, p)
+		if err != nil {
+			if len(p.queue.take()) > 0 {
+				t.to.unreachable(p.id)
+			}
+			select {
+			case <-time.After(redial):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		t.to.peerUp(p.id)
+		err = t.stream(ctx, p, conn)
+		conn.Close()
+		t.to.peerDown(p.id)
+		if ctx.Err() == nil {
+			t.log.Debug("connection to peer lost", "peer", p.id, "err", err)
+		}
+	}
+}
+
+func (t *transport) stream(ctx context.Context, p *peer, conn net.Conn) error {
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		conn.Read(make([]byte, 1)) // a peer never answers: this returns when it has gone
+	}()
+	defer func() { conn.Close(); <-gone }()
+	w := bufio.NewWriterSize(conn, 32<<10)
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-gone:
+			return io.EOF
+		case <-p.queue.wake:
+		}
+		conn.SetWriteDeadline(time.Now().Add(writeLimit))
+		for _, frame := range p.queue.take() {
+			if _, err := w.Write(frame); err != nil {
+				return err
+			}
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+}
+
+// receive reads what one peer sends.
+func (t *transport) receive(ctx context.Context, conn net.Conn) error {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(writeLimit))
+	hello := make([]byte, helloSize)
+	if _, err := io.ReadFull(conn, hello); err != nil {
+		return nil // a probe
+	}
+	from := binary.BigEndian.Uint64(hello[len(helloMagic):])
+	to := binary.BigEndian.Uint64(hello[len(helloMagic)+8:])
+	switch {
+	case string(hello[:len(helloMagic)]) != helloMagic:
+		return errors.New("not a coordinator")
+	case to != t.id:
+		return fmt.Errorf("coordinator %d takes this node, which is %d, for %d: the server lines of their configurations differ", from, t.id, to)
+	case t.peers[from] == nil:
+		return fmt.Errorf("coordinator %d is not in the configuration", from)
+	}
+	conn.SetReadDeadline(time.Time{})
+	r := bufio.NewReaderSize(conn, 32<<10)
+	snapshot := false
+	for {
+		kind, body, err := readFrame(r)
+		if err != nil {
+			if !snapshot {
+				t.to.peerDown(from)
+			}
+			if errors.Is(err, errFrame) {
+				return err
+			}
+			return nil
+		}
+		switch kind {
+		case frameMessage:
+			m := &raftpb.Message{}
+			if err := proto.Unmarshal(body, m); err != nil || m.GetFrom() != from {
+				return fmt.Errorf("unreadable message of coordinator %d", from)
+			}
+			snapshot = m.GetType() == raftpb.MsgSnap
+			t.to.received(m)
+		case frameTouched:
+			ids := make([]int64, len(body)/8)
+			for i := range ids {
+				ids[i] = int64(binary.BigEndian.Uint64(body[8*i:]))
+			}
+			t.to.touched(ids)
+		default:
+			return fmt.Errorf("frame of unknown kind %d", kind)
+		}
+	}
+}
+
+var errFrame = errors.New("malformed frame")
+
+// readFrame reads a frame into memory of its own.
+func readFrame(r *bufio.Reader) (kind byte, body []byte, err error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, nil, err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if n < 1 || n > frameMax {
+		return 0, nil, errFrame
+	}
+	if n <= 64<<10 {
+		body = make([]byte, n)
+		_, err = io.ReadFull(r, body)
+	} else { // grow as the bytes arrive: a length alone must not make this node allocate
+		body, err = io.ReadAll(io.LimitReader(r, int64(n)))
+		if err == nil && len(body) < int(n) {
+			err = io.ErrUnexpectedEOF
+		}
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	return body[0], body[1:], nil
+}

@@ -1,0 +1,138 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"kdrill/node/coordinator/quorum"
+	"kdrill/node/coordinator/store"
+)
+
+// folder is where a node keeps its files, below dataDir and dataLogDir.
+const folder = "raft"
+
+// Run serves one node as the zoo.cfg at configPath says, until ctx is done. Its log goes to out. The error is one
+// sentence that says what to do.
+func Run(ctx context.Context, configPath string, out io.Writer) error {
+	s, err := load(configPath)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(out, nil))
+	for _, e := range s.unused {
+		log.Info("setting known to ZooKeeper, not used", "key", e.Key, "line", e.Line)
+	}
+	n, err := newNode(s, log)
+	if err != nil {
+		return fmt.Errorf("coordinator %d: %w", s.id, err)
+	}
+	if err := n.run(ctx); err != nil {
+		return fmt.Errorf("coordinator %d: %w", s.id, err)
+	}
+	log.Info("coordinator stopped", "id", s.id)
+	return nil
+}
+
+// node is what one process runs.
+type node struct {
+	server  *Server
+	quorum  *quorum.Node
+	clients net.Listener
+}
+
+func newNode(s *settings, log *slog.Logger) (n *node, err error) {
+	clients, err := net.Listen("tcp", s.clientAddr)
+	if err != nil {
+		return nil, listenError("clientPort", err)
+	}
+	defer func() {
+		if err != nil {
+			clients.Close()
+		}
+	}()
+	peers, quorumListener, err := s.peers()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil && quorumListener != nil {
+			quorumListener.Close()
+		}
+	}()
+	voters := make([]uint64, 0, len(peers))
+	for id := range peers {
+		voters = append(voters, id)
+	}
+	st, found, err := store.Open(store.Config{
+		LogDir: filepath.Join(s.logDir, folder), SnapshotDir: filepath.Join(s.dataDir, folder),
+		SegmentBytes: 8 << 20, Trailing: 5000, Snapshots: s.snapRetain, Log: log,
+	}, voters)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range found.SkippedSnapshots {
+		log.Warn("snapshot is not whole, an older one is used", "file", path)
+	}
+	if found.TruncatedBytes > 0 {
+		log.Warn("cut off the end of the log: a write that was not finished", "file", found.TruncatedFile, "bytes", found.TruncatedBytes)
+	}
+	server := newServer(s, log, clients.Addr().String())
+	q, err := quorum.New(quorum.Config{
+		ID: s.id, Peers: peers, Listener: quorumListener, Store: st, Applier: server, Log: log,
+		Tick: raftTick, ElectionTicks: s.electionTicks(), SnapshotCount: s.snapCount, SnapshotBytes: 16 << 20,
+	})
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	server.quorum = q
+	log.Info("coordinator started", "id", s.id, "members", len(peers), "snapshot", found.SnapshotIndex, "entries", found.Entries, "data", s.dataDir)
+	return &node{server: server, quorum: q, clients: clients}, nil
+}
+
+// peers returns the addresses of all nodes and the listener on this one's.
+func (s *settings) peers() (map[uint64]string, net.Listener, error) {
+	if len(s.members) == 0 {
+		return map[uint64]string{s.id: ""}, nil, nil
+	}
+	peers := map[uint64]string{}
+	for _, m := range s.members {
+		peers[m.id] = m.quorumAddr
+	}
+	l, err := net.Listen("tcp", peers[s.id])
+	if err != nil {
+		return nil, nil, listenError(fmt.Sprintf("server.%d", s.id), err)
+	}
+	return peers, l, nil
+}
+
+func listenError(key string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s: %w: stop what uses the port or choose another one", key, err)
+	}
+	return fmt.Errorf("%s: %w", key, err)
+}
+
+func (n *node) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return n.quorum.Run(ctx) })
+	g.Go(func() error { return n.server.run(ctx, n.clients) })
+	return diskError(g.Wait())
+}
+
+func diskError(err error) error {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%w: stopped, nothing was acknowledged that is not on disk; free some space and start the node again", err)
+	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: stopped, nothing was acknowledged that is not on disk; mend the disk and start the node again", err)
+	}
+	return err
+}

@@ -1,0 +1,198 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"kdrill/node/coordinator/proto"
+	"kdrill/node/coordinator/quorum"
+	"kdrill/node/coordinator/session"
+	"kdrill/node/coordinator/state"
+)
+
+// Server answers the clients of one node and is the quorum's [quorum.Applier].
+type Server struct {
+	cfg     *settings
+	log     *slog.Logger
+	addr    string // where clients connect
+	quorum  *quorum.Node
+	tracker *session.Tracker
+	watches *watches
+	started time.Time
+	stats   stats
+	lastID  atomic.Int64 // of sessions made here
+	words   map[string]fourLetterWord
+
+	mu       sync.RWMutex
+	machine  *state.Machine
+	sessions map[int64]*conn // by the session that is connected here
+	role     quorum.Role
+	up       chan struct{} // closed while the node serves
+	downAt   time.Time     // since when it does not
+
+	connMu  sync.Mutex
+	conns   map[*conn]struct{}
+	perHost map[string]int
+}
+
+func newServer(s *settings, log *slog.Logger, addr string) *Server {
+	now := time.Now()
+	srv := &Server{
+		cfg: s, log: log, addr: addr, started: now, downAt: now,
+		tracker: session.New(max(s.tick, time.Second)), watches: newWatches(),
+		machine: state.New(s.membership()), sessions: map[int64]*conn{}, up: make(chan struct{}),
+		conns: map[*conn]struct{}{}, perHost: map[string]int{},
+	}
+	srv.words = fourLetterWords()
+	srv.lastID.Store(int64(uint64(now.UnixMilli())<<24>>8 | s.id<<56))
+	return srv
+}
+
+// run accepts clients and watches over sessions until ctx is done.
+func (s *Server) run(ctx context.Context, l net.Listener) error {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	wg.Go(func() { s.watchSessions(ctx) })
+	stop := context.AfterFunc(ctx, func() {
+		l.Close()
+		s.dropAll()
+	})
+	defer stop()
+	for {
+		nc, err := l.Accept()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		if err != nil { // out of file descriptors, most likely
+			s.log.Warn("accept a client", "err", err)
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		c := newConn(s, nc)
+		if !s.admit(c) {
+			s.log.Warn("too many connections of one address, refused", "remote", nc.RemoteAddr(), "maxClientCnxns", s.cfg.maxConnections)
+			nc.Close()
+			continue
+		}
+		wg.Go(func() {
+			c.serve(ctx)
+			s.forget(c)
+		})
+	}
+}
+
+func (s *Server) admit(c *conn) bool {
+	s.connMu.Lock()
+	defer s.connMu.Unlock()
+	if s.cfg.maxConnections > 0 && s.perHost[c.host] >= s.cfg.maxConnections {
+		return false
+	}
+	s.perHost[c.host]++
+	s.conns[c] = struct{}{}
+	return true
+}
+
+func (s *Server) forget(c *conn) {
+	s.watches.drop(c)
+	s.mu.Lock()
+	if id := c.session.Load(); s.sessions[id] == c {
+		delete(s.sessions, id)
+	}
+	s.mu.Unlock()
+	s.connMu.Lock()
+	defer s.connMu.Unlock()
+	delete(s.conns, c)
+	if s.perHost[c.host]--; s.perHost[c.host] == 0 {
+		delete(s.perHost, c.host)
+	}
+}
+
+func (s *Server) dropAll() {
+	s.connMu.Lock()
+	defer s.connMu.Unlock()
+	for c := range s.conns {
+		c.kill()
+	}
+}
+
+// watchSessions passes signs of life on to the leader; as the leader it ends the sessions that show none.
+func (s *Server) watchSessions(ctx context.Context) {
+	ticker := time.NewTicker(min(100*time.Millisecond, max(5*time.Millisecond, s.cfg.tick/8)))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		s.mu.RLock()
+		role := s.role
+		s.mu.RUnlock()
+		touched := s.tracker.TakeTouched()
+		switch {
+		case role.Leader == 0:
+		case !role.Leading():
+			if len(touched) > 0 {
+				s.quorum.Touched(role.Leader, touched)
+			}
+		default:
+			for _, id := range s.tracker.Expired() {
+				s.log.Info("session expired", "session", hex(id))
+				s.submit(&state.Command{Kind: state.Expire, Session: id, Term: role.Term}, nil)
+			}
+		}
+	}
+}
+
+// submit proposes a command; false if the node does not serve.
+func (s *Server) submit(c *state.Command, token any) bool {
+	c.Time = time.Now().UnixMilli()
+	e := proto.Encoder{B: make([]byte, 0, 64+len(c.Body))}
+	c.Encode(&e)
+	return s.quorum.Submit(e.B, token)
+}
+
+// waitUp waits until the node serves. It is false if that takes too long: the client should try another node.
+func (s *Server) waitUp(ctx context.Context) bool {
+	s.mu.RLock()
+	up, patience := s.up, time.Until(s.downAt.Add(time.Second))
+	s.mu.RUnlock()
+	select {
+	case <-up:
+		return true
+	default:
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-up:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
+func (s *Server) isUp() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	select {
+	case <-s.up:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,191 @@
+package state
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+
+	"kdrill/node/coordinator/proto"
+	"kdrill/node/coordinator/tree"
+)
+
+// Session is one client's session.
+type Session struct {
+	ID        int64
+	TimeoutMs int32
+	Password  []byte
+	Owner     uint64 // the node that the client is connected to; requests through another one are refused
+}
+
+// Machine is the replicated state.
+type Machine struct {
+	Tree *tree.Tree
+
+	sessions map[int64]*Session
+	zxid     int64
+}
+
+// Result is what a command came to.
+type Result struct {
+	Zxid   int64
+	Code   proto.Code
+	Body   []byte // of the reply; nil where the reply has none
+	Events []tree.Event
+	Opened *Session // the session that was created or attached
+	Closed int64    // the session that ended, 0 for none
+}
+
+// New makes the state of a fresh ensemble; config is the data of /zookeeper/config.
+func New(config []byte) *Machine {
+	return &Machine{Tree: tree.New(config), sessions: map[int64]*Session{}}
+}
+
+// Zxid is the newest change.
+func (m *Machine) Zxid() int64 { return m.zxid }
+
+// Session returns an open session, nil if there is none.
+func (m *Machine) Session(id int64) *Session { return m.sessions[id] }
+
+// Sessions returns all open sessions by id.
+func (m *Machine) Sessions() []*Session {
+	return slices.SortedFunc(maps.Values(m.sessions), func(a, b *Session) int {
+		if a.ID < b.ID {
+			return -1
+		}
+		return 1
+	})
+}
+
+// Lead notes that the log has reached term: zxids of that term start from 0.
+func (m *Machine) Lead(term uint64) {
+	if epoch := int64(term) << 32; epoch > m.zxid {
+		m.zxid = epoch
+	}
+}
+
+// Apply carries out the command that node proposed and that the log holds in term.
+func (m *Machine) Apply(term, node uint64, c *Command) Result {
+	m.Lead(term)
+	switch c.Kind {
+	case CreateSession:
+		return m.createSession(node, c)
+	case Attach:
+		return m.attach(node, c)
+	case Expire:
+		if c.Term != term || m.sessions[c.Session] == nil {
+			return Result{Zxid: m.zxid, Code: proto.SessionExpired}
+		}
+		return m.closeSession(c)
+	}
+	return m.request(node, c)
+}
+
+func (m *Machine) next() int64 {
+	m.zxid++
+	return m.zxid
+}
+
+func (m *Machine) createSession(node uint64, c *Command) Result {
+	if m.sessions[c.Session] != nil {
+		return Result{Zxid: m.zxid, Code: proto.NodeExists}
+	}
+	s := &Session{ID: c.Session, TimeoutMs: c.TimeoutMs, Password: bytes.Clone(c.Password), Owner: node}
+	m.sessions[s.ID] = s
+	return Result{Zxid: m.next(), Opened: s}
+}
+
+func (m *Machine) attach(node uint64, c *Command) Result {
+	s := m.sessions[c.Session]
+	if s == nil || !bytes.Equal(s.Password, c.Password) {
+		return Result{Zxid: m.zxid, Code: proto.SessionExpired}
+	}
+	// A new value: readers may still hold the old one.
+	s = &Session{ID: s.ID, TimeoutMs: c.TimeoutMs, Password: s.Password, Owner: node}
+	m.sessions[s.ID] = s
+	return Result{Zxid: m.zxid, Opened: s}
+}
+
+func (m *Machine) closeSession(c *Command) Result {
+	x := m.Tree.Begin(m.next(), c.Time, nil)
+	x.DropSession(c.Session)
+	delete(m.sessions, c.Session)
+	return Result{Zxid: m.zxid, Events: x.Events, Closed: c.Session}
+}
+
+func (m *Machine) request(node uint64, c *Command) Result {
+	s := m.sessions[c.Session]
+	switch {
+	case s == nil:
+		return Result{Zxid: m.zxid, Code: proto.SessionExpired}
+	case s.Owner != node:
+		return Result{Zxid: m.zxid, Code: proto.SessionMoved}
+	case c.Op == proto.OpCloseSession:
+		return m.closeSession(c)
+	}
+	x := m.Tree.Begin(m.next(), c.Time, c.Auth)
+	r := Result{Zxid: m.zxid}
+	d := proto.NewDecoder(c.Body)
+	var e proto.Encoder
+	if c.Op == proto.OpMulti {
+		r.Code = multi(x, c.Session, d, &e)
+	} else {
+		r.Code = run(x, c.Session, c.Op, d, &e)
+	}
+	if r.Code != proto.OK {
+		x.Rollback()
+		return r
+	}
+	r.Body, r.Events = e.B, x.Events
+	return r
+}
+
+// run carries out one operation and appends the body of its reply.
+func run(x *tree.Txn, session int64, op proto.Op, d *proto.Decoder, e *proto.Encoder) proto.Code {
+	switch op {
+	case proto.OpCreate, proto.OpCreate2:
+		var r proto.Create
+		if r.Decode(d); d.Err() != nil {
+			return proto.MarshallingError
+		}
+		path, stat, code := x.Create(r.Path, r.Data, r.ACL, r.Flags, session)
+		if code != proto.OK {
+			return code
+		}
+		e.String(path)
+		if op == proto.OpCreate2 {
+			stat.Encode(e)
+		}
+		return code
+	case proto.OpDelete, proto.OpCheck:
+		var r proto.PathVersion
+		if r.Decode(d); d.Err() != nil {
+			return proto.MarshallingError
+		}
+		if op == proto.OpCheck {
+			return x.Check(r.Path, r.Version)
+		}
+		return x.Delete(r.Path, r.Version)
+	case proto.OpSetData:
+		var r proto.SetData
+		if r.Decode(d); d.Err() != nil {
+			return proto.MarshallingError
+		}
+		return encodeStat(e)(x.SetData(r.Path, r.Data, r.Version))
+	case proto.OpSetACL:
+		var r proto.SetACL
+		if r.Decode(d); d.Err() != nil {
+			return proto.MarshallingError
+		}
+		return encodeStat(e)(x.SetACL(r.Path, r.ACL, r.Version))
+	}
+	return proto.Unimplemented
+}
+
+func encodeStat(e *proto.Encoder) func(proto.Stat, proto.Code) proto.Code {
+	return func(stat proto.Stat, code proto.Code) proto.Code {
+		if code == proto.OK {
+			stat.Encode(e)
+		}
+		return code
+	}
+}

@@ -1,0 +1,396 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// Config says where and how much to keep.
+type Config struct {
+	LogDir       string // segments
+	SnapshotDir  string // snapshots; may be the same
+	SegmentBytes int64  // a segment longer than this is followed by a new one
+	Trailing     uint64 // entries before a snapshot that stay for followers that lag a little
+	Snapshots    int    // snapshots that stay, at least 1
+	Log          *slog.Logger
+}
+
+// trailingBytes bounds the memory that Trailing entries may hold.
+const trailingBytes = 4 << 20
+
+// Store is the Raft log of one node. It embeds the part of it that is in memory, which Raft reads.
+type Store struct {
+	*raft.MemoryStorage
+
+	cfg    Config
+	voters []uint64
+	state  *raftpb.HardState // as it was found
+
+	mu       sync.Mutex // guards the file; held by Append and while files are removed
+	file     *os.File
+	size     int64
+	segments []segment // the last one is the file
+	frame    []byte    // scratch
+	latest   *raftpb.HardState
+	failed   error // once writing has failed nothing is written any more
+
+	// A changed commit index alone need not be durable. It waits here for the next frame, so that a frame is
+	// only ever written behind a durable one.
+	waiting *raftpb.HardState
+}
+
+// Open reads the folders, which it creates if need be. voters are the nodes of the ensemble.
+func Open(cfg Config, voters []uint64) (*Store, Recovery, error) {
+	for _, dir := range []string{cfg.LogDir, cfg.SnapshotDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, Recovery{}, err
+		}
+	}
+	snap, skipped, err := newestSnapshot(cfg.SnapshotDir)
+	if err != nil {
+		return nil, Recovery{}, err
+	}
+	h, err := readLog(cfg.LogDir)
+	if err != nil {
+		return nil, Recovery{}, err
+	}
+	entries, err := h.after(snap.mark)
+	if err != nil {
+		return nil, Recovery{}, fmt.Errorf("%s: %w", cfg.LogDir, err)
+	}
+	s := &Store{MemoryStorage: raft.NewMemoryStorage(), cfg: cfg, voters: voters, state: h.state, latest: h.state}
+	if snap.index > 0 {
+		if err := s.MemoryStorage.ApplySnapshot(s.meta(snap.mark)); err != nil {
+			return nil, Recovery{}, err
+		}
+	}
+	if err := s.MemoryStorage.Append(entries); err != nil {
+		return nil, Recovery{}, err
+	}
+	if err := s.SetHardState(s.state); err != nil {
+		return nil, Recovery{}, err
+	}
+	found := Recovery{SnapshotIndex: snap.index, SkippedSnapshots: skipped, Entries: len(entries), TruncatedBytes: h.cut}
+	if h.cut > 0 {
+		found.TruncatedFile = filepath.Join(cfg.LogDir, fileName("log", h.segments[len(h.segments)-1].number))
+	}
+	return s, found, s.openSegment(h)
+}
+
+// openSegment cuts a torn tail off the last segment and continues it.
+func (s *Store) openSegment(h *history) error {
+	s.segments = h.segments
+	if len(s.segments) == 0 {
+		return s.roll()
+	}
+	var err error
+	s.file, err = os.OpenFile(filepath.Join(s.cfg.LogDir, fileName("log", s.segments[len(s.segments)-1].number)), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if h.cut > 0 {
+		if err = s.file.Truncate(h.end); err == nil {
+			err = s.file.Sync()
+		}
+	}
+	if err == nil {
+		_, err = s.file.Seek(h.end, io.SeekStart)
+	}
+	s.size = h.end
+	return err
+}
+
+// roll starts a new segment.
+func (s *Store) roll() error {
+	number := uint64(1)
+	if len(s.segments) > 0 {
+		number = s.segments[len(s.segments)-1].number + 1
+	}
+	f, err := os.OpenFile(filepath.Join(s.cfg.LogDir, fileName("log", number)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	if err := syncDir(s.cfg.LogDir); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if s.file != nil {
+		if err := s.file.Close(); err != nil {
+			return errors.Join(err, f.Close())
+		}
+	}
+	s.file, s.size = f, 0
+	s.segments = append(s.segments, segment{number: number})
+	// Older segments may be removed: the new one has to know the vote.
+	if s.latest != nil {
+		return s.write(appendState(nil, s.latest))
+	}
+	return nil
+}
+
+// write puts payload at the end of the log and syncs it.
+func (s *Store) write(payload []byte) error {
+	s.frame = appendFrame(s.frame[:0], payload)
+	if _, err := s.file.Write(s.frame); err != nil {
+		return err
+	}
+	s.size += int64(len(s.frame))
+	if cap(s.frame) > 1<<20 {
+		s.frame = nil
+	}
+	return s.file.Sync()
+}
+
+// Batch is what Raft wants to be durable at once.
+type Batch struct {
+	State    *raftpb.HardState
+	Entries  []*raftpb.Entry
+	Snapshot *raftpb.Snapshot // from the leader
+	Sync     bool             // somebody waits for this to be durable
+}
+
+// Append makes batches durable, in their order, with one sync.
+func (s *Store) Append(batches []Batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed != nil {
+		return s.failed
+	}
+	if err := s.append(batches); err != nil {
+		s.failed = fmt.Errorf("write-ahead log %s: %w", s.cfg.LogDir, err)
+		return s.failed
+	}
+	return nil
+}
+
+func (s *Store) append(batches []Batch) error {
+	var payload []byte
+	var entries []*raftpb.Entry
+	sync := false
+	flush := func() error {
+		if s.waiting != nil {
+			payload = appendState(payload, s.waiting)
+			s.waiting = nil
+		}
+		if len(payload) == 0 {
+			return nil
+		}
+		if err := s.write(payload); err != nil {
+			return err
+		}
+		payload = payload[:0]
+		return s.MemoryStorage.Append(entries)
+	}
+	for _, b := range batches {
+		sync = sync || b.Sync || len(b.Entries) > 0
+		if !raft.IsEmptyHardState(b.State) {
+			s.waiting, s.latest = b.State, b.State
+		}
+		if !raft.IsEmptySnap(b.Snapshot) {
+			if err := flush(); err != nil {
+				return err
+			}
+			entries = nil
+			if err := s.install(b.Snapshot); err != nil {
+				return err
+			}
+		}
+		for _, e := range b.Entries {
+			payload = appendEntry(payload, e)
+			s.reached(e.GetIndex())
+		}
+		entries = appendTail(entries, b.Entries)
+	}
+	if !sync {
+		return nil
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	if s.size > s.cfg.SegmentBytes {
+		return s.roll()
+	}
+	return nil
+}
+
+// reached notes that the current segment mentions index.
+func (s *Store) reached(index uint64) {
+	now := &s.segments[len(s.segments)-1]
+	now.last = max(now.last, index)
+}
+
+// appendTail adds next to entries, in the place of what it overlaps.
+func appendTail(entries, next []*raftpb.Entry) []*raftpb.Entry {
+	if len(entries) > 0 && len(next) > 0 {
+		if first := entries[0].GetIndex(); next[0].GetIndex() >= first {
+			entries = entries[:min(uint64(len(entries)), next[0].GetIndex()-first)]
+		} else {
+			entries = nil
+		}
+	}
+	return append(entries, next...)
+}
+
+// install keeps a snapshot that the leader sent.
+func (s *Store) install(snap *raftpb.Snapshot) error {
+	m := mark{snap.GetMetadata().GetIndex(), snap.GetMetadata().GetTerm()}
+	if err := s.writeSnapshot(m, snap.GetData()); err != nil {
+		return err
+	}
+	s.reached(m.index)
+	if err := s.write(appendMark(nil, m)); err != nil {
+		return err
+	}
+	return s.MemoryStorage.ApplySnapshot(s.meta(m))
+}
+
+// InitialState implements raft.Storage: the voters are those of the configuration.
+func (s *Store) InitialState() (*raftpb.HardState, *raftpb.ConfState, error) {
+	return s.state, &raftpb.ConfState{Voters: s.voters}, nil
+}
+
+// Snapshot implements raft.Storage: it reads the newest snapshot from disk.
+func (s *Store) Snapshot() (*raftpb.Snapshot, error) {
+	found, _, err := newestSnapshot(s.cfg.SnapshotDir)
+	if err != nil || found.index == 0 {
+		s.cfg.Log.Warn("no snapshot to send", "err", err)
+		return nil, raft.ErrSnapshotTemporarilyUnavailable
+	}
+	snap := s.meta(found.mark)
+	snap.Data = found.data
+	return snap, nil
+}
+
+// Latest returns the state of the newest snapshot and its index, nil and 0 if there is none.
+func (s *Store) Latest() ([]byte, uint64, error) {
+	found, _, err := newestSnapshot(s.cfg.SnapshotDir)
+	return found.data, found.index, err
+}
+
+func (s *Store) meta(m mark) *raftpb.Snapshot {
+	return &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
+		Index: proto.Uint64(m.index), Term: proto.Uint64(m.term), ConfState: &raftpb.ConfState{Voters: s.voters},
+	}}
+}
+
+// Close syncs and closes the log.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var err error
+	if s.waiting != nil && s.failed == nil {
+		err = s.write(appendState(nil, s.waiting))
+	}
+	if s.failed == nil {
+		s.failed = os.ErrClosed
+	}
+	return errors.Join(err, s.file.Close())
+}
+
+// SaveSnapshot keeps data, the state after entry index, and removes what it makes needless.
+func (s *Store) SaveSnapshot(index uint64, data []byte) error {
+	term, err := s.Term(index)
+	if errors.Is(err, raft.ErrCompacted) {
+		return nil // the leader has sent a newer one meanwhile
+	}
+	if err != nil {
+		return fmt.Errorf("snapshot at %d: %w", index, err)
+	}
+	if err := s.writeSnapshot(mark{index, term}, data); err != nil {
+		return fmt.Errorf("snapshot in %s: %w", s.cfg.SnapshotDir, err)
+	}
+	if err := s.Compact(index - s.trailing(index)); err != nil && !errors.Is(err, raft.ErrCompacted) {
+		return err
+	}
+	return s.purge()
+}
+
+// trailing counts the entries up to index that stay in memory for followers that lag a little.
+func (s *Store) trailing(index uint64) uint64 {
+	first, err := s.FirstIndex()
+	if err != nil || first > index {
+		return 0
+	}
+	entries, err := s.Entries(first, index+1, math.MaxUint64)
+	if err != nil {
+		return 0
+	}
+	count, size := uint64(0), 0
+	for _, e := range slices.Backward(entries) {
+		if size += len(e.GetData()); count == s.cfg.Trailing || size > trailingBytes {
+			break
+		}
+		count++
+	}
+	return count
+}
+
+func (s *Store) writeSnapshot(m mark, data []byte) error {
+	payload := make([]byte, 0, 16+len(data))
+	payload = binary.BigEndian.AppendUint64(payload, m.index)
+	payload = binary.BigEndian.AppendUint64(payload, m.term)
+	payload = append(payload, data...)
+	return replaceFile(s.cfg.SnapshotDir, fileName("snapshot", m.index), appendFrame(nil, payload))
+}
+
+// purge removes the oldest snapshots, and the segments that no remaining snapshot needs.
+func (s *Store) purge() error {
+	snapshots, err := files(s.cfg.SnapshotDir, "snapshot")
+	if err != nil {
+		return err
+	}
+	for len(snapshots) > max(1, s.cfg.Snapshots) {
+		if err := os.Remove(filepath.Join(s.cfg.SnapshotDir, fileName("snapshot", snapshots[0]))); err != nil {
+			return err
+		}
+		snapshots = snapshots[1:]
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.segments) > 1 && s.segments[0].last <= snapshots[0] {
+		if err := os.Remove(filepath.Join(s.cfg.LogDir, fileName("log", s.segments[0].number))); err != nil {
+			return err
+		}
+		s.segments = s.segments[1:]
+	}
+	return nil
+}
+
+// replaceFile writes a file so that it is there whole or not at all.
+func replaceFile(dir, name string, content []byte) error {
+	f, err := os.CreateTemp(dir, name+".*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, name))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

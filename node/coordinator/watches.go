@@ -1,0 +1,127 @@
+package coordinator
+
+import (
+	"maps"
+	"sync"
+
+	"kdrill/node/coordinator/proto"
+	"kdrill/node/coordinator/tree"
+)
+
+// watches are the one-shot watches of the clients that are connected here. Those on data also wait for a znode that is
+// not there yet.
+type watches struct {
+	mu       sync.Mutex // readers set watches side by side
+	data     watchers
+	children watchers
+}
+
+// watchers are connections by path, and the same the other way round.
+type watchers struct {
+	byPath map[string]map[*conn]struct{}
+	byConn map[*conn]map[string]struct{}
+}
+
+func newWatches() *watches {
+	return &watches{data: newWatchers(), children: newWatchers()}
+}
+
+func newWatchers() watchers {
+	return watchers{map[string]map[*conn]struct{}{}, map[*conn]map[string]struct{}{}}
+}
+
+func (w *watchers) add(path string, c *conn) {
+	if w.byPath[path] == nil {
+		w.byPath[path] = map[*conn]struct{}{}
+	}
+	w.byPath[path][c] = struct{}{}
+	if w.byConn[c] == nil {
+		w.byConn[c] = map[string]struct{}{}
+	}
+	w.byConn[c][path] = struct{}{}
+}
+
+func (w *watchers) remove(path string, c *conn) {
+	if delete(w.byPath[path], c); len(w.byPath[path]) == 0 {
+		delete(w.byPath, path)
+	}
+	if delete(w.byConn[c], path); len(w.byConn[c]) == 0 {
+		delete(w.byConn, c)
+	}
+}
+
+// take removes all watches on a path and returns whose they were.
+func (w *watchers) take(path string) map[*conn]struct{} {
+	conns := maps.Clone(w.byPath[path])
+	for c := range conns {
+		w.remove(path, c)
+	}
+	return conns
+}
+
+// watchData sets a watch on a znode's data, existence included.
+func (w *watches) watchData(path string, c *conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.data.add(path, c)
+}
+
+// watchChildren sets a watch on the names of a znode's children.
+func (w *watches) watchChildren(path string, c *conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.children.add(path, c)
+}
+
+// fire ends the watches that an event concerns. A client that watches both data and children of a znode hears of its
+// deletion once.
+func (w *watches) fire(e tree.Event, notify func(*conn)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.data.byPath) == 0 && len(w.children.byPath) == 0 {
+		return
+	}
+	told := map[*conn]struct{}{}
+	tell := func(conns map[*conn]struct{}) {
+		for c := range conns {
+			if _, ok := told[c]; !ok {
+				told[c] = struct{}{}
+				notify(c)
+			}
+		}
+	}
+	if e.Type != proto.NodeChildrenChanged {
+		tell(w.data.take(e.Path))
+	}
+	if e.Type == proto.NodeChildrenChanged || e.Type == proto.NodeDeleted {
+		tell(w.children.take(e.Path))
+	}
+}
+
+// drop forgets the watches of a connection that has ended.
+func (w *watches) drop(c *conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, from := range []*watchers{&w.data, &w.children} {
+		for path := range from.byConn[c] {
+			from.remove(path, c)
+		}
+	}
+}
+
+// count returns connections that watch, paths that are watched and watches in all.
+func (w *watches) count() (conns, paths, total int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	seen, watched := map[*conn]struct{}{}, map[string]struct{}{}
+	for _, from := range []*watchers{&w.data, &w.children} {
+		for c, list := range from.byConn {
+			seen[c] = struct{}{}
+			total += len(list)
+		}
+		for path := range from.byPath {
+			watched[path] = struct{}{}
+		}
+	}
+	return len(seen), len(watched), total
+}
