@@ -86,7 +86,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.zookeeper, "zookeeper", "", "ZooKeeper of that cluster, host:port,…/chroot")
 	flags.StringVar(&a.commandConfig, "command-config", "", "client.properties with security settings")
 	flags.StringVarP(&a.output, "output", "o", "text", "text or json")
-	root.AddCommand()
+	root.AddCommand(newNode(a))
 	return root
 }
 
