@@ -462,7 +462,9 @@ type producer struct {
 	sequence int32
 }
 
-func records(values ...string) []byte { return producer{id: -1, epoch: -1, sequence: -1}.records(values...) }
+func records(values ...string) []byte {
+	return producer{id: -1, epoch: -1, sequence: -1}.records(values...)
+}
 
 // records is one uncompressed batch.
 func (p producer) records(values ...string) []byte {
