@@ -1,6 +1,9 @@
 package cluster
 
-import "time"
+import (
+	"path/filepath"
+	"time"
+)
 
 // describe turns a spec into the status of a cluster of which nothing runs, but for what lives says.
 func describe(s *Spec, dir string, lives map[string]life) Status {
@@ -18,8 +21,14 @@ func describe(s *Spec, dir string, lives map[string]life) Status {
 
 func describeNode(s *Spec, n Node, dir string, l life) NodeStatus {
 	status := NodeStatus{
-		Name: n.Name, Role: n.Role, ID: n.ID, Engine: s.Engine, State: Stopped, PID: l.Process.PID, Address: n.Address(),
-		Restarts: max(0, l.Starts-1), Reason: l.Reason, Log: nodeFolder(dir, n.Name) + "/" + logFile,
+		Name: n.Name, Role: n.Role, ID: n.ID, Engine: s.Engine, State: l.State, PID: l.Process.PID, Address: n.Address(),
+		Restarts: max(0, l.Starts-1), Reason: l.Reason, Log: filepath.Join(nodeFolder(dir, n.Name), logFile),
+	}
+	if status.State == "" {
+		status.State = Stopped
+	}
+	if !l.Process.IsZero() {
+		status.Started = l.Started
 	}
 	if l.Exit != nil {
 		status.Exit = l.Exit.String()

@@ -102,6 +102,7 @@ type run struct {
 
 // life is what is worth keeping of a node between two supervisors.
 type life struct {
+	State    State     `json:"state"`
 	Process  process   `json:"process,omitzero"` // zero while it does not run
 	Wanted   bool      `json:"wanted"`           // it ought to run
 	Started  time.Time `json:"started,omitzero"`
@@ -124,14 +125,6 @@ func readRun(dir string) (r run, ok bool, err error) {
 		return run{}, false, fmt.Errorf("%s: %w", filepath.Join(dir, runFile), err)
 	}
 	return r, true, nil
-}
-
-func writeRun(dir string, r run) error {
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	return replaceFile(filepath.Join(dir, runFile), append(data, '\n'), 0o644)
 }
 
 // names lists the clusters below the state directory.

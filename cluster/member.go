@@ -1,0 +1,252 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// member is a node of the cluster and what its supervisor knows about it.
+type member struct {
+	Node
+	life
+	since   time.Time // when it entered its state
+	child   bool      // its process is ours to wait for; otherwise it was adopted
+	served  bool      // its process has answered a probe
+	pending Verb      // what is to follow the end of its process, empty if nobody asked for it
+	number  int       // counts its processes, so that word of an older one is recognized
+	cancel  context.CancelFunc
+}
+
+func (m *member) enter(state State) {
+	m.State, m.since = state, time.Now()
+}
+
+func (s *Supervisor) member(name string) *member {
+	i := slices.IndexFunc(s.members, func(m *member) bool { return m.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return s.members[i]
+}
+
+// start starts the process of a node that has none.
+func (s *Supervisor) start(m *member) {
+	s.held.release(m.Node)
+	m.Wanted, m.Reason, m.pending = true, "", ""
+	p, wait, err := s.host.start(m.Node, planNode(&s.spec, m.Node, nodeFolder(s.dir, m.Name)))
+	if err != nil {
+		s.log.Error("node does not start", "node", m.Name, "err", err)
+		m.Wanted, m.Reason = false, err.Error()
+		m.enter(Exited)
+		s.record(Event{Kind: KindExit, Subject: m.Name, New: "not started", Note: err.Error()})
+		s.changed()
+		return
+	}
+	m.Process, m.Started, m.Exit, m.child, m.served = p, time.Now(), nil, true, false
+	m.Starts++
+	m.number++
+	m.enter(Starting)
+	s.changed() // before anything else, so that a new supervisor would know the process
+	s.log.Info("node started", "node", m.Name, "pid", p.PID)
+	s.record(Event{At: m.Started, Kind: KindStarted, Subject: m.Name, New: fmt.Sprint(p.PID)})
+	number := m.number
+	go func() {
+		exit := wait()
+		s.post(func() { s.exited(m, number, exit) })
+	}()
+	s.probe(m)
+}
+
+// probe finds out when the node serves.
+func (s *Supervisor) probe(m *member) {
+	ctx, cancel := context.WithCancel(context.Background())
+	m.cancel = cancel
+	node, number := m.Node, m.number
+	go func() {
+		defer cancel()
+		for s.host.serves(ctx, node) != nil {
+			pause(ctx, probeEvery)
+			if ctx.Err() != nil {
+				return
+			}
+		}
+		s.post(func() { s.answered(m, number) })
+	}()
+}
+
+const probeEvery = 20 * time.Millisecond
+
+func (s *Supervisor) answered(m *member, number int) {
+	if m.number != number || m.Process.IsZero() {
+		return
+	}
+	m.served = true
+	if m.State != Starting {
+		return
+	}
+	m.enter(Serving)
+	s.log.Info("node serves", "node", m.Name, "after", time.Since(m.Started).Round(time.Millisecond))
+	s.advance()
+	s.changed()
+}
+
+// exited notes the end of a node's process and decides what follows.
+func (s *Supervisor) exited(m *member, number int, exit Exit) {
+	if m.number != number || m.Process.IsZero() {
+		return
+	}
+	now := time.Now()
+	m.cancel()
+	pending := m.pending
+	if !exit.Known && pending == Kill {
+		exit = Exit{Known: true, Signal: int(syscall.SIGKILL)} // ours
+	}
+	m.Process, m.Exit, m.Reason, m.pending = process{}, &exit, "", ""
+	unasked := pending == "" && s.closing == nil
+	if unasked && exit.Signal != int(syscall.SIGKILL) {
+		m.Reason = s.host.reason(m.Node)
+	}
+	if unasked && m.served {
+		s.record(Event{At: now, Kind: KindFault, Subject: m.Name, New: string(KindExit), Note: m.Reason})
+	}
+	s.record(Event{At: now, Kind: KindExit, Subject: m.Name, New: exit.String(), Note: m.Reason})
+	s.log.Info("node ended", "node", m.Name, "exit", exit.String(), "reason", m.Reason)
+
+	switch {
+	case s.closing != nil || pending == Stop:
+		m.Wanted = false
+		m.enter(Stopped)
+	case pending == Restart:
+		s.start(m)
+	case s.spec.Restart.follows(exit):
+		s.backOff(m, now)
+	default:
+		m.Wanted = false
+		m.enter(Exited)
+	}
+	s.advance()
+	s.changed()
+}
+
+// backOff starts the node again after a delay that grows with its failures.
+func (s *Supervisor) backOff(m *member, now time.Time) {
+	m.Failures = m.Failures.add(now)
+	m.enter(BackOff)
+	number := m.number
+	time.AfterFunc(m.Failures.delay(), func() {
+		s.post(func() {
+			if m.number == number && m.State == BackOff {
+				s.start(m)
+			}
+		})
+	})
+}
+
+// advance takes the next step that the end or the readiness of a node allows: brokers start once a quorum of coordinators
+// serves; on the way down coordinators stop once the brokers have.
+func (s *Supervisor) advance() {
+	if s.closing != nil {
+		s.sink()
+		return
+	}
+	for _, m := range s.members {
+		if m.State == Waiting && (m.Role == Coordinator || s.missing() == "") {
+			s.start(m)
+		}
+	}
+}
+
+// missing says what keeps brokers waiting, or nothing.
+func (s *Supervisor) missing() string {
+	all, serving := 0, 0
+	for _, m := range s.members {
+		if m.Role != Coordinator {
+			continue
+		}
+		all++
+		if m.State == Serving {
+			serving++
+		}
+	}
+	if serving > all/2 {
+		return ""
+	}
+	return fmt.Sprintf("waits for a quorum: %d of %d coordinators serve", serving, all)
+}
+
+// poll looks at the processes: adopted ones end without anybody telling, and anyone may halt or continue a process.
+func (s *Supervisor) poll() {
+	var pids []int
+	for _, m := range s.members {
+		if !m.Process.IsZero() {
+			pids = append(pids, m.Process.PID)
+		}
+	}
+	if len(pids) == 0 {
+		return
+	}
+	vitals := s.host.look(pids...)
+	for _, m := range s.members {
+		if m.Process.IsZero() {
+			continue
+		}
+		v, ok := vitals[m.Process.PID]
+		switch {
+		case !ok || v.identity != m.Process.Identity:
+			if !m.child {
+				s.exited(m, m.number, Exit{})
+			}
+		case v.halted && (m.State == Serving || m.State == Starting):
+			s.halted(m)
+		case !v.halted && m.State == Paused:
+			s.continued(m)
+		}
+	}
+}
+
+// halted notes that a node was sent SIGSTOP.
+func (s *Supervisor) halted(m *member) {
+	m.enter(Paused)
+	s.record(Event{Kind: KindPaused, Subject: m.Name})
+	s.changed()
+}
+
+// continued notes that a node was sent SIGCONT.
+func (s *Supervisor) continued(m *member) {
+	m.enter(Starting)
+	if m.served {
+		m.enter(Serving)
+	}
+	s.record(Event{Kind: KindResumed, Subject: m.Name})
+	s.changed()
+}
+
+// adopt takes over what the last supervisor had running.
+func (s *Supervisor) adopt(before run) {
+	for _, m := range s.members {
+		l, ok := before.Nodes[m.Name]
+		if !ok {
+			continue
+		}
+		m.life = l
+		switch v, runs := s.host.look(l.Process.PID)[l.Process.PID]; {
+		case !l.Process.IsZero() && runs && v.identity == l.Process.Identity:
+			m.child, m.number = false, 1
+			m.enter(Starting)
+			if v.halted {
+				m.enter(Paused)
+			}
+			s.log.Info("node adopted", "node", m.Name, "pid", l.Process.PID)
+			s.probe(m)
+		case !l.Process.IsZero():
+			m.number, m.cancel = 1, func() {}
+			s.exited(m, m.number, Exit{})
+		case l.Wanted:
+			m.enter(Waiting)
+		}
+	}
+	s.advance()
+}
