@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -156,43 +154,21 @@ func (s *Supervisor) getEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(s.dir, timelineFile)
-	if from < 0 {
-		from = max(0, countLines(path)+from)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
 	out := newLines(w)
-	events := eventReader{lines: bufio.NewReader(f)}
-	for at := 0; ; {
-		more := s.timeline.more() // before the look at the file, so that no event falls between
-		e, err := events.next()
-		switch {
-		case err == nil:
-			if at++; at > from {
-				err = out.write(e)
-			}
-			if err != nil {
-				return nil
-			}
-			continue
-		case !errors.Is(err, io.EOF):
+	events := readTimeline(filepath.Join(s.dir, timelineFile), from)
+	if follows(r) {
+		events = s.Events(r.Context(), from)
+	}
+	for e, err := range events {
+		if err != nil {
 			s.log.Error("timeline", "err", err)
 			return nil
-		case !follows(r):
-			return nil
 		}
-		select {
-		case <-more:
-		case <-s.ended:
-			return nil
-		case <-r.Context().Done():
+		if err := out.write(e); err != nil {
 			return nil
 		}
 	}
+	return nil
 }
 
 func (s *Supervisor) postEvent(w http.ResponseWriter, r *http.Request) error {

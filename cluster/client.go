@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -184,7 +185,7 @@ func (c *Client) Watch(ctx context.Context) <-chan Status {
 				if err != nil {
 					last.Problem = err.Error()
 					if errors.Is(err, ErrDown) {
-						last = c.silent()
+						last = c.Idle()
 					}
 					send(last)
 					break
@@ -198,8 +199,8 @@ func (c *Client) Watch(ctx context.Context) <-chan Status {
 	return statuses
 }
 
-// silent is the status of a cluster that is down.
-func (c *Client) silent() Status {
+// Idle is the status of the cluster as if it were down: what it consists of, without asking anybody.
+func (c *Client) Idle() Status {
 	spec, err := c.Spec()
 	if err != nil {
 		return Status{Name: c.name, Directory: c.dir, Problem: err.Error(), At: time.Now()}
@@ -225,7 +226,11 @@ func (c *Client) Events(ctx context.Context, from int, follow bool) iter.Seq2[Ev
 // Log yields the last lines of a node's log, all of them if lines is negative. With follow it then waits for more, until
 // ctx ends. It reads the file: the node and its supervisor may be down.
 func (c *Client) Log(ctx context.Context, node string, lines int, follow bool) iter.Seq2[string, error] {
-	return tail(ctx, filepath.Join(nodeFolder(c.dir, node), logFile), lines, follow)
+	path := filepath.Join(nodeFolder(c.dir, node), logFile)
+	if node == SupervisorName {
+		path = filepath.Join(c.dir, supervisorLog)
+	}
+	return tail(ctx, path, lines, follow)
 }
 
 // call does one request; in is its body, out what the answer is decoded into.
@@ -242,18 +247,11 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	return json.NewDecoder(resp.Body).Decode(out)
 }
 
+// request does one request. A question that a dying supervisor did not answer is asked once more, which starts another.
 func (c *Client) request(ctx context.Context, method, path string, in any) (*http.Response, error) {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://supervisor"+path, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	resp, err := c.http.Do(req)
-	if urlError, ok := errors.AsType[*url.Error](err); ok {
-		return nil, urlError.Err // its URL means nothing to a user
+	resp, err := c.send(ctx, method, path, in)
+	if method == http.MethodGet && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)) {
+		resp, err = c.send(ctx, method, path, in)
 	}
 	if err != nil {
 		return nil, err
@@ -267,6 +265,22 @@ func (c *Client) request(ctx context.Context, method, path string, in any) (*htt
 		return nil, errors.New(problem.Error)
 	}
 	return resp, nil
+}
+
+func (c *Client) send(ctx context.Context, method, path string, in any) (*http.Response, error) {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://supervisor"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if urlError, ok := errors.AsType[*url.Error](err); ok {
+		return nil, urlError.Err // its URL means nothing to a user
+	}
+	return resp, err
 }
 
 // problem is the body of an answer that is an error.

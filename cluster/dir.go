@@ -23,15 +23,16 @@ import (
 //	bin/kdrill         the program that supervisor and nodes run
 //	nodes/<name>/      server.properties or zoo.cfg and myid, data/, node.log
 const (
-	lockFile     = "supervisor.lock"
-	socketFile   = "supervisor.sock"
-	runFile      = "run.json"
-	timelineFile = "events.jsonl"
-	logFile      = "node.log"
+	lockFile      = "supervisor.lock"
+	socketFile    = "supervisor.sock"
+	supervisorLog = "supervisor.log"
+	runFile       = "run.json"
+	timelineFile  = "events.jsonl"
+	logFile       = "node.log"
 )
 
-// SupervisorLog is the name of the supervisor's own log in the folder of its cluster.
-const SupervisorLog = "supervisor.log"
+// SupervisorName stands for the supervisor where a node is named, as in [Client.Log].
+const SupervisorName = "supervisor"
 
 // What somebody may branch on.
 var (

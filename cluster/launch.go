@@ -59,7 +59,16 @@ func (c *Client) supervised(ctx context.Context) bool {
 // launch starts a supervisor in a session of its own, so that no terminal's signal reaches it, and waits until it
 // answers. If another one is faster, that is as good.
 func (c *Client) launch(ctx context.Context) error {
-	log, err := os.OpenFile(filepath.Join(c.dir, SupervisorLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if _, err := os.Stat(program(c.dir)); err != nil {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		if err := installProgram(c.dir, self); err != nil {
+			return err
+		}
+	}
+	log, err := os.OpenFile(filepath.Join(c.dir, supervisorLog), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
@@ -78,22 +87,25 @@ func (c *Client) launch(ctx context.Context) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- supervisor.Wait() }()
-	for {
-		if c.supervised(ctx) {
-			return nil
-		}
+	var failure error
+	var late <-chan time.Time
+	for !c.supervised(ctx) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case err := <-ended:
-			if c.supervised(ctx) {
-				return nil
-			}
-			return fmt.Errorf("supervisor of %s ended (%v): %s", c.name, err, lastError(log.Name(), said))
+			failure = fmt.Errorf("supervisor of %s ended (%v): %s", c.name, err, lastError(log.Name(), said))
+			late = time.After(rivalTime)
+		case <-late:
+			return failure
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+	return nil
 }
+
+// rivalTime is how long a supervisor that was faster than ours may take from its lock to its first answer.
+const rivalTime = 2 * time.Second
 
 // gone waits until the supervisor of r has let go of the cluster.
 func (c *Client) gone(ctx context.Context, r run) error {

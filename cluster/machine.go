@@ -39,7 +39,9 @@ func (h *machine) start(n Node, p plan) (process, func() Exit, error) {
 	command := exec.Command(program(h.dir), p.args...)
 	command.Dir = folder
 	command.Stdout, command.Stderr = log, log
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// A session of its own, not just a group: when its supervisor dies, the system would otherwise hang up on a group
+	// that has a halted process.
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := command.Start(); err != nil {
 		return process{}, nil, err
 	}

@@ -106,7 +106,7 @@ func (s *Supervisor) exited(m *member, number int, exit Exit) {
 	}
 	m.Process, m.Exit, m.Reason, m.pending = process{}, &exit, "", ""
 	unasked := pending == "" && s.closing == nil
-	if unasked && exit.Signal != int(syscall.SIGKILL) {
+	if unasked && exit.Known && exit.Signal != int(syscall.SIGKILL) {
 		m.Reason = s.host.reason(m.Node)
 	}
 	if unasked && m.served {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"net"
 	"os"
@@ -93,9 +94,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	api := s.serve(ctx, listener)
 	s.adopt(before)
 	s.changed()
+	api := s.serve(ctx, listener)
 	close(s.serving)
 	s.loop(ctx)
 	if s.down {
@@ -195,6 +196,12 @@ func (s *Supervisor) record(e Event) {
 	if err := s.timeline.append(e); err != nil {
 		s.log.Error("event lost", "kind", e.Kind, "subject", e.Subject, "err", err)
 	}
+}
+
+// Events yields the timeline from event number from on and then every event that is recorded, until ctx or the supervisor
+// ends. A negative number counts from the end.
+func (s *Supervisor) Events(ctx context.Context, from int) iter.Seq2[Event, error] {
+	return s.timeline.follow(ctx, s.ended, from)
 }
 
 // changed publishes the state of the nodes and keeps what the next supervisor needs to know.

@@ -3,6 +3,7 @@ package cluster
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func openTimeline(path string) (*timeline, error) {
 		if err != nil {
 			return nil, err
 		}
-		t.follow(e)
+		t.keep(e)
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o644)
 	if err != nil {
@@ -61,8 +62,8 @@ func (t *timeline) endLine() error {
 	return err
 }
 
-// follow keeps track of the open fault: the newest one until it is said to be recovered from.
-func (t *timeline) follow(e Event) {
+// keep keeps track of the open fault: the newest one until it is said to be recovered from.
+func (t *timeline) keep(e Event) {
 	switch e.Kind {
 	case KindFault:
 		t.count++
@@ -86,7 +87,7 @@ func (t *timeline) append(e Event) error {
 	if _, err := t.file.Write(append(line, '\n')); err != nil {
 		return fmt.Errorf("timeline: %w", err)
 	}
-	t.follow(e)
+	t.keep(e)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	close(t.grown)
@@ -102,6 +103,43 @@ func (t *timeline) more() <-chan struct{} {
 }
 
 func (t *timeline) close() error { return t.file.Close() }
+
+// follow yields the events from number from on and those that are appended, until ctx ends or ended is closed.
+func (t *timeline) follow(ctx context.Context, ended <-chan struct{}, from int) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		f, err := os.Open(t.file.Name())
+		if err != nil {
+			yield(Event{}, err)
+			return
+		}
+		defer f.Close()
+		if from < 0 {
+			from = max(0, countLines(f.Name())+from)
+		}
+		events := eventReader{lines: bufio.NewReader(f)}
+		for at := 0; ; {
+			more := t.more() // before the look at the file, so that no event falls between
+			e, err := events.next()
+			if err == nil {
+				if at++; at > from && !yield(e, nil) {
+					return
+				}
+				continue
+			}
+			if !errors.Is(err, io.EOF) {
+				yield(Event{}, err)
+				return
+			}
+			select {
+			case <-more:
+			case <-ended:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
 
 // readTimeline yields the events that are in the file now, from number from on; a negative number counts from the end. A
 // line that is not an event, such as one that a crash cut short, is passed over.

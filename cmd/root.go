@@ -87,6 +87,8 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.commandConfig, "command-config", "", "client.properties with security settings")
 	flags.StringVarP(&a.output, "output", "o", "text", "text or json")
 	root.AddCommand(newNode(a))
+	root.AddCommand(newUp(a), newDown(a), newPS(a), newLogs(a), newAdd(a), newClusters(a), newSupervise(a))
+	root.AddCommand(newFaults(a)...)
 	return root
 }
 

@@ -1,0 +1,66 @@
+package cluster
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+)
+
+// Presence says whether a cluster runs.
+type Presence string
+
+// What a cluster can be.
+const (
+	Up           Presence = "up"
+	Down         Presence = "down"
+	Unsupervised Presence = "unsupervised" // its supervisor died; the next command starts another, which adopts the nodes
+	Broken       Presence = "broken"       // its cluster.yaml cannot be read
+)
+
+// Summary is one cluster of this user.
+type Summary struct {
+	Name     string   `json:"name"`
+	Presence Presence `json:"presence"`
+	Status   Status   `json:"status"` // its Problem says what is broken
+}
+
+// List looks at all clusters below stateDir, by name. It starts nothing.
+func List(ctx context.Context, stateDir string) ([]Summary, error) {
+	all, err := names(stateDir)
+	if err != nil {
+		return nil, err
+	}
+	summaries := make([]Summary, len(all))
+	for i, name := range all {
+		summaries[i] = summarize(ctx, filepath.Join(stateDir, name))
+	}
+	return summaries, nil
+}
+
+func summarize(ctx context.Context, dir string) Summary {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	c := newClient(dir)
+	s := Summary{Name: c.name, Presence: Down, Status: c.Idle()}
+	if _, err := c.Spec(); err != nil {
+		s.Presence = Broken
+		return s
+	}
+	s.Status.Problem = ""
+	_, running, err := readRun(dir)
+	switch {
+	case err != nil:
+		s.Presence, s.Status.Problem = Broken, err.Error()
+	case !running:
+	case !c.supervised(ctx):
+		s.Presence = Unsupervised
+	default:
+		status, err := c.Status(ctx)
+		if err != nil {
+			s.Presence, s.Status.Problem = Broken, err.Error()
+			break
+		}
+		s.Presence, s.Status = Up, status
+	}
+	return s
+}

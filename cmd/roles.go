@@ -1,0 +1,78 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"kdrill/admin"
+	"kdrill/cluster"
+)
+
+// resolve turns names of nodes and roles into nodes.
+func (a *app) resolve(ctx context.Context, status cluster.Status, words []string) ([]cluster.NodeStatus, error) {
+	nodes := make([]cluster.NodeStatus, len(words))
+	for i, word := range words {
+		name := word
+		if isRole(word) {
+			var err error
+			if name, err = roleHolder(ctx, status, word); err != nil {
+				return nil, err
+			}
+		}
+		n, ok := status.Node(name)
+		if !ok {
+			return nil, usagef("cluster %s has no node %q: name one of %s, or a role (see --help)", status.Name, word, strings.Join(nodeNames(status), ", "))
+		}
+		nodes[i] = n
+	}
+	return nodes, nil
+}
+
+func nodeNames(status cluster.Status) (names []string) {
+	for _, n := range status.Nodes {
+		names = append(names, n.Name)
+	}
+	return names
+}
+
+const coordinatorLeader = "coordinator-leader"
+
+func isRole(word string) bool {
+	return word == "controller" || word == coordinatorLeader || strings.Contains(word, ":")
+}
+
+// roleHolder finds the node that has a role now.
+func roleHolder(ctx context.Context, status cluster.Status, role string) (string, error) {
+	if role == coordinatorLeader {
+		return leadingCoordinator(ctx, status)
+	}
+	client, err := admin.Dial(ctx, admin.Config{Bootstrap: status.Bootstrap, ZooKeeper: status.ZooKeeper})
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	holder, err := client.Resolve(ctx, role)
+	if err != nil {
+		return "", err
+	}
+	for _, n := range status.Nodes {
+		if n.Role == cluster.Broker && n.ID == int(holder.Broker) || n.Role == cluster.Coordinator && n.Address == holder.Coordinator {
+			return n.Name, nil
+		}
+	}
+	return "", fmt.Errorf("%s: held by a node that this cluster does not have", role)
+}
+
+// leadingCoordinator asks the coordinators themselves, which works while no broker does.
+func leadingCoordinator(ctx context.Context, status cluster.Status) (string, error) {
+	for _, n := range status.Nodes {
+		if n.Role != cluster.Coordinator || n.State != cluster.Serving {
+			continue
+		}
+		if mode, err := cluster.Mode(ctx, n.Address); err == nil && (mode == "leader" || mode == "standalone") {
+			return n.Name, nil
+		}
+	}
+	return "", fmt.Errorf("%s: no coordinator says that it leads", coordinatorLeader)
+}

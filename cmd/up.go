@@ -1,0 +1,198 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"kdrill/cluster"
+)
+
+// upFlags are the flags of up.
+type upFlags struct {
+	brokers, coordinators   int
+	timing, engine, restart string
+	wait                    bool
+	timeout                 time.Duration
+	given                   func(flag string) bool // whether the user gave it
+}
+
+func newUp(a *app) *cobra.Command {
+	var f upFlags
+	c := &cobra.Command{
+		Use:   "up",
+		Short: "Start a local cluster, or what of it does not run",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			f.given = c.Flags().Changed
+			return a.up(c.Context(), f)
+		},
+	}
+	c.Flags().IntVar(&f.brokers, "brokers", 3, "how many brokers a new cluster has")
+	c.Flags().IntVar(&f.coordinators, "coordinators", 3, "how many coordinators a new cluster has")
+	c.Flags().StringVar(&f.timing, "timing", string(cluster.Brisk), "timeouts of a new cluster: brisk or apache")
+	c.Flags().StringVar(&f.engine, "engine", cluster.Embedded, "what a new cluster's nodes run")
+	c.Flags().StringVar(&f.restart, "restart", string(cluster.RestartNo), "which ends of a new cluster's nodes are followed by a restart: no, on-success, on-failure, on-abnormal, always")
+	c.Flags().BoolVar(&f.wait, "wait", true, "wait until every node serves")
+	c.Flags().DurationVar(&f.timeout, "timeout", time.Minute, "how long to wait")
+	return c
+}
+
+func (a *app) up(ctx context.Context, f upFlags) error {
+	client, fresh, err := a.openOrCreate(f)
+	if err != nil {
+		return err
+	}
+	before := cluster.Status{}
+	if !fresh {
+		before, _ = client.Status(ctx) // a cluster that is down has none
+	}
+	started := time.Now()
+	if err := a.raise(ctx, client, f.wait, f.timeout); err != nil {
+		return err
+	}
+	status, err := client.Status(ctx)
+	if err != nil {
+		return a.advise(err)
+	}
+	if a.output == "json" {
+		return a.printJSON(status)
+	}
+	already := len(before.Nodes) > 0
+	for _, n := range before.Nodes {
+		already = already && n.State.Runs()
+	}
+	took := ""
+	if f.wait && !already {
+		took = fmt.Sprintf(", ready after %.1f s", time.Since(started).Seconds())
+	}
+	verb := map[bool]string{true: "is up already", false: "is up"}[already]
+	spec, err := client.Spec()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "cluster %s %s: %d brokers, %d coordinators, %s timing%s\n", status.Name, verb,
+		len(spec.Role(cluster.Broker)), len(spec.Role(cluster.Coordinator)), status.Timing, took)
+	fmt.Fprintf(a.out, "bootstrap  %s\nzookeeper  %s\n", strings.Join(status.Bootstrap, ","), status.ZooKeeper)
+	return nil
+}
+
+// openOrCreate returns the cluster that --cluster names; flags describe it if it is new and must agree if it is not.
+func (a *app) openOrCreate(f upFlags) (client *cluster.Client, fresh bool, err error) {
+	client, err = a.openLocal()
+	switch {
+	case err == nil:
+		spec, err := client.Spec()
+		if err != nil {
+			return nil, false, err
+		}
+		return client, false, f.agree(spec)
+	case !errors.Is(err, cluster.ErrNotFound):
+		return nil, false, err
+	}
+	stateDir, err := cluster.StateDir()
+	if err != nil {
+		return nil, false, err
+	}
+	spec := cluster.NewSpec(a.cluster, f.coordinators, f.brokers, cluster.Timing(f.timing))
+	spec.Engine = f.engine
+	if spec.Restart, err = cluster.ParsePolicy(f.restart); err != nil {
+		return nil, false, usageError{err}
+	}
+	if err := spec.Check(); err != nil {
+		return nil, false, usageError{err}
+	}
+	client, err = cluster.Create(stateDir, spec)
+	return client, true, err
+}
+
+// agree says which flag contradicts the cluster that is there.
+func (f upFlags) agree(spec cluster.Spec) error {
+	differs := []struct {
+		flag       string
+		has, wants any
+		instead    string
+	}{
+		{"brokers", len(spec.Role(cluster.Broker)), f.brokers, "add one with kdrill add broker, or start over after kdrill down --purge"},
+		{"coordinators", len(spec.Role(cluster.Coordinator)), f.coordinators, "start over after kdrill down --purge"},
+		{"timing", string(spec.Timing), f.timing, "edit cluster.yaml while it is down, or start over after kdrill down --purge"},
+		{"engine", spec.Engine, f.engine, "start over after kdrill down --purge"},
+		{"restart", string(spec.Restart), f.restart, "edit cluster.yaml while it is down"},
+	}
+	for _, d := range differs {
+		if f.given(d.flag) && d.has != d.wants {
+			return usagef("--%s %v: cluster %s has %v: %s", d.flag, d.wants, spec.Name, d.has, d.instead)
+		}
+	}
+	return nil
+}
+
+// raise starts what does not run, shows how it comes up and, if asked to, waits until all of it serves.
+func (a *app) raise(ctx context.Context, client *cluster.Client, wait bool, timeout time.Duration) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := client.Up(ctx, self); err != nil {
+		return a.advise(err)
+	}
+	if !wait {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	show := newProgress(a.err)
+	var last cluster.Status
+	for last = range client.Watch(limited) {
+		show.draw(last)
+		if done, err := settled(last); done {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted: cluster %s goes on starting, kdrill ps shows it, kdrill down stops it", client.Name())
+	}
+	return unready(last, timeout)
+}
+
+// settled says whether every node serves, or that one of them will not.
+func settled(s cluster.Status) (done bool, err error) {
+	done = s.Problem == ""
+	for _, n := range s.Nodes {
+		switch n.State {
+		case cluster.Serving:
+		case cluster.Exited:
+			return true, fmt.Errorf("%s did not start (%s): %s", n.Name, n.Exit, reason(n))
+		case cluster.Paused:
+			return true, fmt.Errorf("%s is paused: continue it with kdrill resume %s", n.Name, n.Name)
+		default:
+			done = false
+		}
+	}
+	return done, nil
+}
+
+// reason is why a node failed, or where to look for it.
+func reason(n cluster.NodeStatus) string {
+	if n.Reason != "" {
+		return n.Reason
+	}
+	return "see " + n.Log
+}
+
+func unready(s cluster.Status, timeout time.Duration) error {
+	if s.Problem != "" {
+		return errors.New(s.Problem)
+	}
+	for _, n := range s.Nodes {
+		if n.State == cluster.Starting || n.State == cluster.BackOff {
+			return fmt.Errorf("%s does not serve after %s: see %s", n.Name, timeout, n.Log)
+		}
+	}
+	return fmt.Errorf("the cluster is not ready after %s: kdrill ps shows what it waits for", timeout)
+}
