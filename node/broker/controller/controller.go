@@ -155,9 +155,7 @@ func (c *Controller) ElectLeaders(ctx context.Context, req *kmsg.ElectLeadersReq
 // again. It does not wait.
 func (c *Controller) ConfigChanged() {
 	if t := c.active.Load(); t != nil {
-		t.group.Go(func() {
-			t.post(t.ctx, "configuration changed", t.electOffline)
-		})
+		go t.post(t.ctx, "configuration changed", t.electOffline)
 	}
 }
 
