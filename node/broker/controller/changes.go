@@ -100,7 +100,7 @@ func (t *term) electOffline() error {
 	for _, c := range elected {
 		t.tell(c.partition, false)
 		if c.next.LeaderRecoveryState == recovering {
-			t.log.Warn("unclean leader elected, records may be lost", "partition", c.partition, "leader", c.next.Leader, "epoch", c.next.LeaderEpoch)
+			t.log.Warn("unclean leader elected, records may be lost", "partition", c.partition.String(), "leader", c.next.Leader, "epoch", c.next.LeaderEpoch)
 			lost++
 		}
 	}
@@ -126,19 +126,14 @@ func (t *term) startPartitions(partitions []*partition) error {
 		t.log.Warn("new partitions have no leader yet, none of their replicas is live", "partitions", waiting)
 	}
 	topics := slices.Sorted(maps.Keys(changes))
-	err := parallel(len(topics), func(i int) error {
-		err := t.store.createStates(changes[topics[i]])
-		if errors.Is(err, errMalformed) || errors.Is(err, zk.ErrNoNode) {
-			t.log.Error("cannot start partitions", "topic", topics[i], "err", err)
-			return nil
-		}
-		return err
-	})
+	err := parallel(len(topics), func(i int) error { return t.store.createStates(changes[topics[i]]) })
 	for _, topic := range topics {
 		for _, c := range changes[topic] {
-			if c.state != nil {
-				t.tell(c.partition, true)
+			if c.state == nil {
+				t.log.Error("partition cannot start: its state is malformed or its topic gone", "partition", c.partition.String())
+				continue
 			}
+			t.tell(c.partition, true)
 		}
 	}
 	return err

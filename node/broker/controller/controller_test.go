@@ -35,7 +35,7 @@ func TestANewTopicGetsLeadersAndEverybodyHearsOfIt(t *testing.T) {
 	}
 }
 
-// The sequence recorded from Kafka 2.4.1 in testdata: the controller dies, and with it the leader of t1/2.
+// Epochs and ISRs as recorded from Kafka 2.4.1, when the controller was killed that also led one of three partitions.
 func TestWhenTheControllerDiesTheNextOneHealsTheClusterAsRecorded(t *testing.T) {
 	c, nodes := three(t)
 	c.createTopic("t1", []int32{3, 2, 1}, []int32{2, 1, 3}, []int32{1, 3, 2})
@@ -167,7 +167,7 @@ func (c *cluster) propose(nodes map[int32]*node, leader int32, topic string, id 
 	p.Partition, p.LeaderEpoch, p.PartitionEpoch = id, leaderEpoch, stat.Version
 	for _, member := range isr {
 		m := kmsg.NewAlterPartitionRequestTopicPartitionNewEpochISR()
-		m.BrokerID, m.BrokerEpoch = member, -1
+		m.BrokerID, m.BrokerEpoch = member, nodes[member].epoch(c.t)
 		p.NewEpochISR = append(p.NewEpochISR, m)
 	}
 	asked.Partitions = append(asked.Partitions, p)
@@ -241,6 +241,127 @@ func TestADeletedTopicIsGoneOnceEveryReplicaIs(t *testing.T) {
 
 	c.createTopic("t1", []int32{2, 1}) // the name is free again
 	c.awaitState("t1", 0, seen{2, 0, []int32{2, 1}})
+}
+
+func TestAReplicaThatCannotBeDeletedParksTheDeletionUntilItsBrokerRestarts(t *testing.T) {
+	c, nodes := three(t)
+	c.createTopic("t1", []int32{1, 2})
+	c.awaitState("t1", 0, seen{1, 0, []int32{1, 2}})
+	nodes[2].failStop = kerr.KafkaStorageError.Code
+	c.create(layout.DeleteTopic("t1"), nil)
+	nodes[2].await(t, "delete t1", func(all []kmsg.Request) bool {
+		return slices.ContainsFunc(all, func(req kmsg.Request) bool { _, ok := req.(*kmsg.StopReplicaRequest); return ok })
+	})
+	c.createTopic("t2", []int32{1}) // the controller goes on with other things
+	c.awaitState("t2", 0, seen{1, 0, []int32{1}})
+	if ok, _, err := c.zk.Exists(layout.Topic("t1")); !ok || err != nil {
+		t.Fatalf("the topic is gone while broker 2 still has a replica: %v", err)
+	}
+	c.kill(nodes[2])
+	c.start(2)
+	c.awaitGone(layout.Topic("t1"))
+}
+
+func TestTheNextControllerEndsADeletion(t *testing.T) {
+	c, nodes := three(t)
+	c.createTopic("t1", []int32{2, 3})
+	c.awaitState("t1", 0, seen{2, 0, []int32{2, 3}})
+	nodes[3].hang(true)
+	c.create(layout.DeleteTopic("t1"), nil)
+	nodes[2].await(t, "t1 is being deleted", func(all []kmsg.Request) bool {
+		p := lastMetadata(all, "t1", 0)
+		return p != nil && p.Leader == leaderDuringDelete
+	})
+	c.kill(nodes[1])
+	nodes[3].hang(false)
+	c.awaitGone(layout.Topic("t1"))
+	c.awaitGone(layout.DeleteTopic("t1"))
+}
+
+func TestWithoutDeleteTopicEnableNothingIsDeleted(t *testing.T) {
+	c := newCluster(t)
+	c.settings.DeleteTopicEnable = false
+	one := c.start(1)
+	c.createTopic("t1", []int32{1})
+	c.awaitState("t1", 0, seen{1, 0, []int32{1}})
+	c.create(layout.DeleteTopic("t1"), nil)
+	c.awaitGone(layout.DeleteTopic("t1"))
+	c.awaitState("t1", 0, seen{1, 0, []int32{1}})
+	for _, req := range one.told() {
+		if _, ok := req.(*kmsg.StopReplicaRequest); ok {
+			t.Error("the broker was told to delete")
+		}
+	}
+}
+
+func TestMalformedZnodesAreLeftAsideAndTheRestIsControlled(t *testing.T) {
+	c := newCluster(t)
+	c.create(layout.Topic("bad"), []byte("{"))
+	c.createTopic("worse", []int32{1}, []int32{1})
+	c.mkdir(layout.Partition("worse", 0))
+	c.create(layout.State("worse", 0), []byte("not json"))
+	c.create(layout.Broker(99), []byte("?"))
+	c.create(layout.BrokerIDs+"/x", nil)
+	c.create(layout.LogDirEventPrefix+"0000000001", nil)
+	c.start(1)
+	c.awaitState("worse", 1, seen{1, 0, []int32{1}})
+	c.createTopic("good", []int32{1})
+	c.awaitState("good", 0, seen{1, 0, []int32{1}})
+	c.awaitGone(layout.LogDirEventPrefix + "0000000001")
+}
+
+func TestAStateThatSomebodyElseChangedIsReadBeforeTheNextDecision(t *testing.T) {
+	c, nodes := three(t)
+	c.createTopic("t1", []int32{2, 3, 1}, []int32{2, 1})
+	c.awaitState("t1", 1, seen{2, 0, []int32{2, 1}})
+	foreign := stateOf(2, 8, 2, 1)
+	if _, err := c.zk.Set(layout.State("t1", 0), layout.Encode(foreign), -1); err != nil {
+		t.Fatal(err)
+	}
+	c.kill(nodes[2])
+	c.awaitState("t1", 0, seen{1, 9, []int32{1}})
+	c.awaitState("t1", 1, seen{1, 1, []int32{1}})
+}
+
+func TestAWriteWhoseAnswerWasLostCountsAsWritten(t *testing.T) {
+	c, nodes := three(t)
+	c.createTopic("t1", []int32{2, 1}, []int32{3, 1})
+	c.awaitState("t1", 1, seen{3, 0, []int32{3, 1}})
+	s := nodes[1].active.Load().store
+	var changes []change
+	for id := range int32(2) {
+		p := &partition{TopicPartition: layout.TopicPartition{Topic: "t1", Partition: id}, state: &state{}}
+		changes = append(changes, change{p, stateOf(1, 1, 1)})
+	}
+	if _, err := c.zk.Set(layout.State("t1", 0), layout.Encode(changes[0].next), -1); err != nil {
+		t.Fatal(err)
+	}
+	made, err := s.writeStates(changes)
+	if err != nil || len(made) != 2 || made[0].state.epoch != 1 || made[1].state.epoch != 1 {
+		t.Errorf("made %+v, %v", made, err)
+	}
+	if made, err := s.writeStates(changes[:1]); err != nil || len(made) != 1 || made[0].state.epoch != 2 {
+		t.Errorf("made %+v, %v", made, err)
+	}
+}
+
+func TestUncleanElectionsByRequest(t *testing.T) {
+	c, nodes := three(t)
+	c.createTopic("t1", []int32{2, 3}, []int32{3})
+	c.awaitState("t1", 0, seen{2, 0, []int32{2, 3}})
+	c.alter(nodes, 2, "t1", 0, []int32{2}, 0)
+	c.kill(nodes[2])
+	c.awaitState("t1", 0, seen{layout.NoLeader, 1, []int32{2}})
+	req := kmsg.NewPtrElectLeadersRequest()
+	req.Version, req.ElectionType, req.Topics = 2, uncleanElection, nil
+	resp := nodes[1].ElectLeaders(t.Context(), req)
+	if len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 || resp.Topics[0].Partitions[0].Partition != 0 || resp.Topics[0].Partitions[0].ErrorCode != 0 {
+		t.Errorf("of all partitions only t1/0 needed it, the answer is %+v", resp.Topics)
+	}
+	c.awaitState("t1", 0, seen{3, 2, []int32{3}})
+	if resp := nodes[3].ElectLeaders(t.Context(), req); resp.ErrorCode != kerr.NotController.Code {
+		t.Errorf("a broker that is not the controller answered %+v", resp)
+	}
 }
 
 func TestPartitionsAddedToATopicStart(t *testing.T) {

@@ -101,7 +101,8 @@ func (s *store) replaceOne(c change) (bool, error) {
 	return found != nil && sameState(found.PartitionState, c.next), nil
 }
 
-// createStates writes the first states of partitions of one topic. Partitions that have one already keep it.
+// createStates writes the first states of partitions of one topic. Partitions that have one already
+// keep it; those that still have none afterwards cannot get one.
 func (s *store) createStates(changes []change) error {
 	parent := layout.Partitions(changes[0].Topic)
 	present, err := s.children(parent)
@@ -130,10 +131,25 @@ func (s *store) createStates(changes []change) error {
 		if !errors.Is(err, zk.ErrNodeExists) && !errors.Is(err, zk.ErrNoNode) {
 			return err
 		}
-		if err := parallel(len(part), func(i int) (err error) {
-			part[i].state, err = s.readState(part[i].partition)
+		if err := s.createEach(part); err != nil {
 			return err
-		}); err != nil {
+		}
+	}
+	return nil
+}
+
+// createEach goes on when not all states could be created at once: some are there already, or the topic is gone.
+func (s *store) createEach(changes []change) error {
+	if len(changes) == 1 {
+		found, err := s.readState(changes[0].partition)
+		changes[0].state = found
+		if errors.Is(err, errMalformed) {
+			return nil
+		}
+		return err
+	}
+	for i := range changes {
+		if err := s.createStates(changes[i : i+1]); err != nil {
 			return err
 		}
 	}

@@ -208,7 +208,7 @@ func (t *term) decide(partitions []*partition, decision func(*partition) (layout
 		partitions = partitions[:0:0]
 		for _, c := range changes {
 			if !written[c.partition] {
-				t.log.Warn("partition state was changed by somebody else", "partition", c.partition)
+				t.log.Warn("partition state was changed by somebody else", "partition", c.partition.String())
 				partitions = append(partitions, c.partition)
 			}
 		}
