@@ -21,7 +21,7 @@ import (
 //	run.json           what runs: written by the supervisor, removed once everything is down
 //	events.jsonl       the timeline
 //	bin/kdrill         the program that supervisor and nodes run
-//	nodes/<name>/      server.properties or zoo.cfg and myid, data/, node.log
+//	nodes/<name>/      server.properties or zoo.cfg, data/, node.log
 const (
 	lockFile      = "supervisor.lock"
 	socketFile    = "supervisor.sock"

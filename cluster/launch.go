@@ -119,10 +119,10 @@ func (c *Client) gone(ctx context.Context, r run) error {
 }
 
 // acquire takes the lock that makes its holder the only supervisor of the cluster in dir. It ends with the process, so
-// that the lock of a supervisor that was killed is nobody's.
+// that the lock of a supervisor that was killed is nobody's, if not at the very moment of its death.
 func acquire(dir string) (*os.File, error) {
 	path := filepath.Join(dir, lockFile)
-	for {
+	for deadline := time.Now().Add(lockTime); ; {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
 			return nil, err
@@ -130,6 +130,10 @@ func acquire(dir string) (*os.File, error) {
 		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 			f.Close()
 			if errors.Is(err, syscall.EWOULDBLOCK) {
+				if time.Now().Before(deadline) {
+					time.Sleep(5 * time.Millisecond)
+					continue
+				}
 				return nil, fmt.Errorf("cluster %s has a supervisor already", filepath.Base(dir))
 			}
 			return nil, fmt.Errorf("lock %s: %w", path, err)
@@ -143,6 +147,9 @@ func acquire(dir string) (*os.File, error) {
 		f.Close()
 	}
 }
+
+// lockTime is how long the lock of a process that dies may outlive it.
+const lockTime = 300 * time.Millisecond
 
 // maxSocketPath is what the address of a Unix socket holds on every platform we build for.
 const maxSocketPath = 103

@@ -23,11 +23,12 @@ func (h *machine) start(n Node, p plan) (process, func() Exit, error) {
 		return process{}, nil, err
 	}
 	folder := nodeFolder(h.dir, n.Name)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return process{}, nil, err
-	}
 	for _, f := range p.files {
-		if err := replaceFile(filepath.Join(folder, f.name), []byte(f.text), 0o644); err != nil {
+		path := filepath.Join(folder, f.name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return process{}, nil, err
+		}
+		if err := replaceFile(path, []byte(f.text), 0o644); err != nil {
 			return process{}, nil, err
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// file is one file of a node's folder.
+// file is one file of a node's folder; name may be below it.
 type file struct{ name, text string }
 
 // plan is what it takes to run one node.
@@ -22,7 +22,7 @@ type plan struct {
 func planNode(s *Spec, n Node, folder string) plan {
 	if n.Role == Coordinator {
 		return plan{
-			files: []file{{"zoo.cfg", coordinatorConfig(s, n, folder).String()}, {"myid", strconv.Itoa(n.ID) + "\n"}},
+			files: []file{{"zoo.cfg", coordinatorConfig(s, n, folder).String()}, {filepath.Join("data", "myid"), strconv.Itoa(n.ID) + "\n"}},
 			args:  []string{"node", "coordinator", "--config", filepath.Join(folder, "zoo.cfg")},
 		}
 	}
