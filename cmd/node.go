@@ -3,9 +3,13 @@ package cmd
 import (
 	"context"
 	"io"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"kdrill/node/broker"
 	"kdrill/node/coordinator"
 )
 
@@ -17,7 +21,10 @@ func newNode(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	node.AddCommand(runNode(a, "coordinator", "zoo.cfg", coordinator.Run))
+	node.AddCommand(
+		runNode(a, "broker", "server.properties", broker.Run),
+		runNode(a, "coordinator", "zoo.cfg", coordinator.Run),
+	)
 	return node
 }
 
@@ -32,6 +39,8 @@ func runNode(a *app, role, file string, run func(ctx context.Context, configPath
 			if path == "" {
 				return usagef("node %s: --config %s is missing", role, file)
 			}
+			// A first signal asks the node to stop in order, a second one ends it at once.
+			context.AfterFunc(cmd.Context(), func() { signal.Reset(os.Interrupt, syscall.SIGTERM) })
 			return run(cmd.Context(), path, a.out)
 		},
 	}

@@ -75,7 +75,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("listener %s: %w", s.Listener, err)
 		case err != nil: // out of file descriptors, or the client is gone already
-			s.Log.Warn("cannot accept a connection", "listener", s.Listener, "error", err)
+			s.Log.Warn("cannot accept a connection", "listener", s.Listener, "err", err)
 			select {
 			case <-ctx.Done():
 			case <-time.After(100 * time.Millisecond):
@@ -105,9 +105,9 @@ func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
 			continue
 		}
 		if _, ok := errors.AsType[malformedError](err); ok && ctx.Err() == nil {
-			s.Log.Warn("malformed request, connection closed", "client", conn.RemoteAddr(), "error", err)
+			s.Log.Warn("malformed request, connection closed", "client", conn.RemoteAddr(), "err", err)
 		} else if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
-			s.Log.Debug("connection ended", "client", conn.RemoteAddr(), "error", err)
+			s.Log.Debug("connection ended", "client", conn.RemoteAddr(), "err", err)
 		}
 		return
 	}

@@ -86,12 +86,6 @@ func (p *partition) leads(epoch int32) error {
 	return nil
 }
 
-func (p *partition) isLeader() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.lead != nil
-}
-
 // advance moves the high watermark of a leader as far as it goes, and wakes whoever waits for that. Needs mu.
 func (p *partition) advance(now time.Time) {
 	if p.lead == nil {

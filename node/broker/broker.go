@@ -1,0 +1,161 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"kdrill/node/broker/controller"
+	"kdrill/node/broker/metadata"
+	"kdrill/node/broker/replica"
+	"kdrill/node/broker/settings"
+	"kdrill/node/layout"
+	"kdrill/node/log"
+	"kdrill/node/wire"
+)
+
+// Broker is one running broker. [Run] makes and runs it.
+type Broker struct {
+	settings  *settings.Settings
+	log       *slog.Logger
+	listeners []net.Listener // in the order of settings.Listeners
+	clusterID string
+
+	zk           *session
+	registration *registration
+	cache        *metadata.Cache
+	configs      *topicConfigs
+	replicas     *replica.Replicas
+	controller   *controller.Controller
+	peers        *peers
+	producerIDs  *producerIDs
+	handlers     map[int16]handler
+}
+
+// assemble makes the parts of a broker and connects them. Nothing runs yet.
+func (b *Broker) assemble(dir *log.Dir) {
+	s := b.settings
+	b.cache = metadata.New()
+	b.peers = newPeers(fmt.Sprintf("broker-%d", s.BrokerID))
+	b.producerIDs = &producerIDs{zk: b.zk, broker: s.BrokerID}
+	b.registration = newRegistration(b.zk, s.BrokerID, b.describe, s.ZooKeeper.SessionTimeout*4/3+500*time.Millisecond, b.log)
+	b.configs = newTopicConfigs(b.zk, b.topicConfigChanged, b.log)
+	b.replicas = replica.New(replica.Config{
+		BrokerID: s.BrokerID, BrokerEpoch: b.registration.epoch.Load, Dir: dir, Settings: replicaSettings(s.Values),
+		TopicConfig: b.configs.Overrides,
+		Endpoint:    b.endpoint,
+		Alive:       func(id int32) bool { return b.cache.Current().Alive(id) },
+		Hosted: func(topic string, partition int32) bool {
+			_, ok := b.cache.Current().Partition(topic, partition)
+			return ok
+		},
+		Dial: func(ctx context.Context, address string) (replica.Fetcher, error) {
+			return wire.Dial(ctx, address, fmt.Sprintf("broker-%d-fetcher", s.BrokerID))
+		},
+		AlterPartition: b.askAlterPartition,
+		OnLead:         b.lead,
+		OnResign:       b.resign,
+		OnFailure:      b.logFailed,
+		Log:            b.log,
+	})
+	b.controller = controller.New(controller.Config{
+		BrokerID: s.BrokerID, ZK: b.zk.Conn, Registered: b.registration.Registered, Dial: b.dialRegistered,
+		Settings: controllerSettings(s), Log: b.log,
+	})
+	b.handlers = b.routes()
+}
+
+// describe is the broker's registration.
+func (b *Broker) describe(at time.Time) layout.BrokerRegistration {
+	r := layout.BrokerRegistration{
+		Version: 5, JMXPort: -1, Timestamp: strconv.FormatInt(at.UnixMilli(), 10), Rack: b.settings.Rack,
+		SecurityProtocol: map[string]string{}, Features: map[string]any{},
+	}
+	for _, l := range b.settings.Advertised {
+		if r.Host == "" && l.Protocol == "PLAINTEXT" {
+			r.Host, r.Port = l.Host, int32(l.Port)
+		}
+		r.Endpoints = append(r.Endpoints, l.Name+"://"+l.Address())
+		r.SecurityProtocol[l.Name] = l.Protocol
+	}
+	return r
+}
+
+// endpoint is where another broker is reached.
+func (b *Broker) endpoint(id int32) (address string, ok bool) {
+	e, ok := b.cache.Current().Endpoint(id, b.settings.InterBrokerListener)
+	return e.Address(), ok
+}
+
+func (b *Broker) dialRegistered(ctx context.Context, to layout.BrokerRegistration) (controller.Peer, error) {
+	for _, e := range to.Endpoints {
+		if address, ok := strings.CutPrefix(e, b.settings.InterBrokerListener+"://"); ok {
+			return wire.Dial(ctx, address, fmt.Sprintf("controller-%d", b.settings.BrokerID))
+		}
+	}
+	return nil, fmt.Errorf("broker has no listener %s, only %v", b.settings.InterBrokerListener, to.Endpoints)
+}
+
+// topicConfigChanged passes a topic's new configuration on.
+func (b *Broker) topicConfigChanged(topic string) {
+	b.replicas.ConfigChanged(topic)
+	b.controller.ConfigChanged()
+}
+
+// logFailed tells the controller, by a znode, that a partition's log cannot be used any more.
+func (b *Broker) logFailed(topic string, partition int32, err error) {
+	b.log.Error("log failed", "topic", topic, "partition", partition, "err", err)
+}
+
+// serve runs all parts. When ctx ends it hands leadership over first; when a part fails it stops the others.
+func (b *Broker) serve(ctx context.Context) error {
+	alive, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	parts, alive := errgroup.WithContext(alive)
+	serving, refuse := context.WithCancel(alive)
+	defer refuse()
+	connections, _ := errgroup.WithContext(serving)
+	for i, l := range b.listeners {
+		connections.Go(func() error { return b.server(b.settings.Listeners[i].Name).Serve(serving, l) })
+	}
+	parts.Go(connections.Wait)
+	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.configs.Run, b.registration.Run, b.runGroups} {
+		parts.Go(func() error { return run(alive) })
+	}
+	b.log.Info("broker ready", "id", b.settings.BrokerID, "address", b.settings.Advertised[0].Address())
+
+	select {
+	case <-ctx.Done():
+		b.log.Info("broker stopping", "id", b.settings.BrokerID)
+		b.handOver(alive)
+	case <-alive.Done():
+	}
+	refuse()
+	within(time.Second, func() { _ = connections.Wait() }) // a handler may hang on ZooKeeper
+	closed := b.replicas.Shutdown(alive)
+	end()
+	b.peers.Close()
+	b.zk.Close()
+	err := parts.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, closed)
+}
+
+// within waits until f returns, but not longer than d.
+func within(d time.Duration, f func()) {
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(d):
+	}
+}

@@ -1,0 +1,81 @@
+package broker
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kdrill/node/wire"
+)
+
+// handler answers requests of one key.
+type handler func(context.Context, *wire.Request) kmsg.Response
+
+// on makes a handler of a function that takes a request of its own type.
+func on[Q kmsg.Request, R kmsg.Response](answer func(context.Context, Q) R) handler {
+	return func(ctx context.Context, r *wire.Request) kmsg.Response { return answer(ctx, r.Body.(Q)) }
+}
+
+// onFrom is [on] for functions that want to know who asks.
+func onFrom[Q kmsg.Request, R kmsg.Response](answer func(context.Context, *wire.Request, Q) R) handler {
+	return func(ctx context.Context, r *wire.Request) kmsg.Response { return answer(ctx, r, r.Body.(Q)) }
+}
+
+// routes says who answers what. What is not here is not advertised.
+func (b *Broker) routes() map[int16]handler {
+	routes := map[int16]handler{
+		0:  b.produce,
+		1:  on(b.replicas.Fetch),
+		2:  on(b.replicas.ListOffsets),
+		3:  onFrom(b.metadata),
+		4:  on(b.leaderAndISR),
+		5:  on(b.stopReplica),
+		6:  on(b.updateMetadata),
+		7:  on(b.controller.ControlledShutdown),
+		10: onFrom(b.findCoordinator),
+		18: nil, // ApiVersions is answered by wire
+		19: on(b.createTopics),
+		20: on(b.deleteTopics),
+		21: on(b.replicas.DeleteRecords),
+		22: on(b.initProducerID),
+		23: on(b.replicas.OffsetForLeaderEpoch),
+		32: on(b.describeConfigs),
+		33: on(b.alterConfigs),
+		35: on(b.replicas.DescribeLogDirs),
+		37: on(b.createPartitions),
+		43: on(b.controller.ElectLeaders),
+		44: on(b.incrementalAlterConfigs),
+		46: on(b.listReassignments),
+		56: on(b.controller.AlterPartition),
+		60: onFrom(b.describeCluster),
+	}
+	b.routeGroups(routes)
+	return routes
+}
+
+// Serve answers one request.
+func (b *Broker) Serve(ctx context.Context, r *wire.Request) kmsg.Response {
+	return b.handlers[r.Key](ctx, r)
+}
+
+// server serves the connections of one listener.
+func (b *Broker) server(listener string) *wire.Server {
+	return &wire.Server{
+		Handler: b,
+		Table: wire.Versions(func(key int16) bool {
+			_, ok := b.handlers[key]
+			return ok
+		}),
+		Listener:        listener,
+		MaxRequestBytes: int(b.settings.Int("socket.request.max.bytes")),
+		MaxIdle:         b.settings.Millis("connections.max.idle.ms"),
+		Log:             b.log,
+	}
+}
+
+func (b *Broker) produce(ctx context.Context, r *wire.Request) kmsg.Response {
+	if response := b.replicas.Produce(ctx, r.Body.(*kmsg.ProduceRequest)); response != nil {
+		return response
+	}
+	return nil
+}

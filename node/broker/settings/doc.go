@@ -1,0 +1,10 @@
+// Package settings reads a broker's server.properties and knows the configurations of brokers and topics by
+// Apache's names, types, defaults and allowed values.
+//
+// [Load] turns a file into [Settings]; each wrong value is an error with file, line and key. The two tables,
+// [Broker] and [Topic], also serve DescribeConfigs and check what AlterConfigs is asked to set.
+//
+// Settings and tables are values that nobody changes once they are made; any goroutine may read them.
+//
+// The tables were printed by Kafka 3.9.1's own definitions.
+package settings

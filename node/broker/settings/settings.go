@@ -1,0 +1,208 @@
+package settings
+
+import (
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"kdrill/node/config"
+)
+
+// Settings are what a broker follows of its server.properties.
+type Settings struct {
+	Values // everything by Apache's names
+
+	BrokerID            int32
+	Rack                string
+	Listeners           []Listener // to bind
+	Advertised          []Listener // what others are told
+	InterBrokerListener string
+	LogDir              string
+	ZooKeeper           ZooKeeper
+}
+
+// Listener is one address of a broker.
+type Listener struct {
+	Name     string // such as PLAINTEXT
+	Protocol string // its security protocol
+	Host     string // empty binds every address
+	Port     int
+}
+
+// Address is what net.Listen and net.Dial take.
+func (l Listener) Address() string { return net.JoinHostPort(l.Host, strconv.Itoa(l.Port)) }
+
+// ZooKeeper says where the ensemble is.
+type ZooKeeper struct {
+	Servers           []string // host:port
+	Chroot            string   // such as /kafka, or empty
+	SessionTimeout    time.Duration
+	ConnectionTimeout time.Duration
+}
+
+// Load reads server.properties. The error holds everything that is wrong with it, one line each.
+func Load(path string) (*Settings, error) {
+	file, err := config.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return read(file)
+}
+
+func read(file *config.File) (*Settings, error) {
+	s := &Settings{Values: checked(file)}
+	s.BrokerID = int32(s.Int("broker.id"))
+	switch {
+	case !file.Has("broker.id"):
+		file.Require("broker.id")
+	case s.Has("broker.id") && s.BrokerID < 0:
+		file.Reject("broker.id", "%d: must be 0 or more", s.BrokerID)
+	}
+	s.Rack = s.Text("broker.rack")
+	s.readListeners(file)
+	s.readLogDir(file)
+	s.readZooKeeper(file)
+	if err := file.Err(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Bound notes the port that the system chose for a listener with port 0, before anybody else reads the settings.
+func (s *Settings) Bound(listener, port int) {
+	name := s.Listeners[listener].Name
+	s.Listeners, s.Advertised = slices.Clone(s.Listeners), slices.Clone(s.Advertised)
+	s.Listeners[listener].Port = port
+	for i, l := range s.Advertised {
+		if l.Name == name && l.Port == 0 {
+			s.Advertised[i].Port = port
+		}
+	}
+}
+
+func (s *Settings) readListeners(file *config.File) {
+	protocols := map[string]string{}
+	for _, pair := range List(s.Text("listener.security.protocol.map")) {
+		name, protocol, _ := strings.Cut(pair, ":")
+		protocols[strings.TrimSpace(name)] = strings.TrimSpace(protocol)
+	}
+	s.Listeners = readAddresses(file, "listeners", s.Text("listeners"), protocols)
+	s.Advertised = s.Listeners
+	if s.Has("advertised.listeners") {
+		s.Advertised = readAddresses(file, "advertised.listeners", s.Text("advertised.listeners"), protocols)
+	}
+	for i, l := range s.Advertised {
+		if l.Host == "" { // every address: others on this machine find us on loopback
+			s.Advertised = slices.Clone(s.Advertised)
+			s.Advertised[i].Host = "localhost"
+		}
+		if !slices.ContainsFunc(s.Listeners, func(bound Listener) bool { return bound.Name == l.Name }) {
+			file.Reject("advertised.listeners", "%s is not among the listeners", l.Name)
+		}
+	}
+	s.InterBrokerListener = s.Text("inter.broker.listener.name")
+	if s.InterBrokerListener == "" {
+		s.InterBrokerListener = s.Text("security.inter.broker.protocol")
+		if s.InterBrokerListener == "PLAINTEXT" && len(s.Advertised) > 0 && !s.advertises("PLAINTEXT") {
+			s.InterBrokerListener = s.Advertised[0].Name
+		}
+	}
+	if len(s.Advertised) > 0 && !s.advertises(s.InterBrokerListener) {
+		file.Reject("inter.broker.listener.name", "no advertised listener is named %s", s.InterBrokerListener)
+	}
+}
+
+func (s *Settings) advertises(name string) bool {
+	return slices.ContainsFunc(s.Advertised, func(l Listener) bool { return l.Name == name })
+}
+
+// readAddresses reads NAME://host:port,…
+func readAddresses(file *config.File, key, value string, protocols map[string]string) (listeners []Listener) {
+	for _, item := range List(value) {
+		name, address, ok := strings.Cut(item, "://")
+		if !ok {
+			file.Reject(key, "%q is not NAME://host:port", item)
+			continue
+		}
+		host, portText, err := net.SplitHostPort(address)
+		if err != nil {
+			file.Reject(key, "%q is not NAME://host:port", item)
+			continue
+		}
+		port, err := strconv.ParseUint(portText, 10, 16)
+		if err != nil {
+			file.Reject(key, "%q is not a port", portText)
+			continue
+		}
+		name = strings.ToUpper(name)
+		protocol, ok := protocols[name]
+		switch {
+		case !ok:
+			file.Reject(key, "listener %s is not in listener.security.protocol.map", name)
+		case protocol != "PLAINTEXT":
+			file.Reject(key, "%s listeners are not supported yet, use PLAINTEXT", protocol)
+		case slices.ContainsFunc(listeners, func(l Listener) bool { return l.Name == name }):
+			file.Reject(key, "listener %s is there twice", name)
+		default:
+			listeners = append(listeners, Listener{name, protocol, host, int(port)})
+		}
+	}
+	if len(listeners) == 0 && file.Has(key) && strings.TrimSpace(value) == "" {
+		file.Reject(key, "names no listener")
+	}
+	return listeners
+}
+
+func (s *Settings) readLogDir(file *config.File) {
+	key := "log.dirs"
+	if !s.Has(key) {
+		key = "log.dir"
+	}
+	dirs := List(s.Text(key))
+	if len(dirs) == 0 {
+		file.Reject(key, "names no directory")
+		return
+	}
+	s.LogDir = dirs[0]
+	if len(dirs) > 1 {
+		s.note("log.dirs: only the first directory, " + dirs[0] + ", is used")
+	}
+}
+
+func (s *Settings) readZooKeeper(file *config.File) {
+	const key = "zookeeper.connect"
+	servers, chroot, _ := strings.Cut(s.Text(key), "/")
+	s.ZooKeeper = ZooKeeper{
+		Servers:        List(servers),
+		SessionTimeout: s.Millis("zookeeper.session.timeout.ms"),
+	}
+	s.ZooKeeper.ConnectionTimeout = s.ZooKeeper.SessionTimeout
+	if s.Has("zookeeper.connection.timeout.ms") {
+		s.ZooKeeper.ConnectionTimeout = s.Millis("zookeeper.connection.timeout.ms")
+	}
+	if chroot = strings.Trim(chroot, "/"); chroot != "" {
+		s.ZooKeeper.Chroot = "/" + chroot
+	}
+	if s.ZooKeeper.SessionTimeout <= 0 {
+		file.Reject("zookeeper.session.timeout.ms", "must be more than 0")
+	}
+	if !file.Has(key) {
+		file.Require(key)
+		return
+	}
+	for i, server := range s.ZooKeeper.Servers {
+		if !strings.Contains(server, ":") {
+			server += ":2181"
+			s.ZooKeeper.Servers[i] = server
+		}
+		host, port, err := net.SplitHostPort(server)
+		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || host == "" {
+			file.Reject(key, "%q is not host:port", server)
+		}
+	}
+	if len(s.ZooKeeper.Servers) == 0 {
+		file.Reject(key, "names no server")
+	}
+}

@@ -1,0 +1,168 @@
+package settings
+
+import (
+	_ "embed"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Definition describes one configuration.
+type Definition struct {
+	Name    string
+	Type    kmsg.ConfigType
+	Default *string  // nil if there is none
+	Least   float64  // of a number
+	Most    float64  // of a number
+	Choices []string // of a text or a list; empty allows anything
+	Broker  string   // of a topic's configuration: the broker's property that gives the default
+}
+
+// Table holds definitions in the order of their names.
+type Table []Definition
+
+var (
+	//go:embed broker.tsv
+	brokerText string
+	//go:embed topic.tsv
+	topicText string
+)
+
+// Broker returns the properties of server.properties.
+func Broker() Table { return parse(brokerText) }
+
+// Topic returns the configurations of topics.
+func Topic() Table { return parse(topicText) }
+
+func parse(text string) Table {
+	var t Table
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		columns := append(strings.Split(strings.TrimSuffix(line, "\n"), "\t"), "", "", "")
+		d := Definition{Name: columns[0], Type: typeNamed(columns[1]), Least: math.Inf(-1), Most: math.Inf(1), Broker: columns[4]}
+		if columns[2] != "-" {
+			d.Default = &columns[2]
+		}
+		if low, high, ok := strings.Cut(columns[3], ".."); ok {
+			d.Least = numberOr(low, d.Least)
+			d.Most = numberOr(high, d.Most)
+		} else if columns[3] != "" {
+			d.Choices = strings.Split(columns[3], "|")
+		}
+		t = append(t, d)
+	}
+	slices.SortFunc(t, func(a, b Definition) int { return strings.Compare(a.Name, b.Name) })
+	return t
+}
+
+func numberOr(text string, fallback float64) float64 {
+	if n, err := strconv.ParseFloat(text, 64); err == nil {
+		return n
+	}
+	return fallback
+}
+
+func typeNamed(name string) kmsg.ConfigType {
+	switch name {
+	case "boolean":
+		return kmsg.ConfigTypeBoolean
+	case "short":
+		return kmsg.ConfigTypeShort
+	case "int":
+		return kmsg.ConfigTypeInt
+	case "long":
+		return kmsg.ConfigTypeLong
+	case "double":
+		return kmsg.ConfigTypeDouble
+	case "list":
+		return kmsg.ConfigTypeList
+	case "class":
+		return kmsg.ConfigTypeClass
+	case "password":
+		return kmsg.ConfigTypePassword
+	}
+	return kmsg.ConfigTypeString
+}
+
+// Find returns the definition of a name.
+func (t Table) Find(name string) (Definition, bool) {
+	i, ok := slices.BinarySearchFunc(t, name, func(d Definition, name string) int { return strings.Compare(d.Name, name) })
+	if !ok {
+		return Definition{}, false
+	}
+	return t[i], true
+}
+
+// Check says what is wrong with a value, nil if nothing is.
+func (d Definition) Check(value string) error {
+	value = strings.TrimSpace(value)
+	switch d.Type {
+	case kmsg.ConfigTypeBoolean:
+		if !strings.EqualFold(value, "true") && !strings.EqualFold(value, "false") {
+			return fmt.Errorf("%q is neither true nor false", value)
+		}
+	case kmsg.ConfigTypeShort:
+		return d.checkWhole(value, 16)
+	case kmsg.ConfigTypeInt:
+		return d.checkWhole(value, 32)
+	case kmsg.ConfigTypeLong:
+		return d.checkWhole(value, 64)
+	case kmsg.ConfigTypeDouble:
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return fmt.Errorf("%q is not a number", value)
+		}
+		return d.checkRange(n)
+	case kmsg.ConfigTypeList:
+		for _, item := range List(value) {
+			if err := d.checkChoice(item); err != nil {
+				return err
+			}
+		}
+	case kmsg.ConfigTypeString:
+		return d.checkChoice(value)
+	}
+	return nil
+}
+
+func (d Definition) checkWhole(value string, bits int) error {
+	n, err := strconv.ParseInt(value, 10, bits)
+	if err != nil {
+		return fmt.Errorf("%q is not a whole number of %d bits", value, bits)
+	}
+	return d.checkRange(float64(n))
+}
+
+func (d Definition) checkRange(n float64) error {
+	switch {
+	case n < d.Least:
+		return fmt.Errorf("%v is less than %v", n, d.Least)
+	case n > d.Most:
+		return fmt.Errorf("%v is more than %v", n, d.Most)
+	}
+	return nil
+}
+
+func (d Definition) checkChoice(value string) error {
+	if len(d.Choices) > 0 && !slices.Contains(d.Choices, value) {
+		return fmt.Errorf("%q is none of %s", value, strings.Join(d.Choices, ", "))
+	}
+	return nil
+}
+
+// List splits a value of type list.
+func List(value string) []string {
+	var items []string
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}

@@ -1,0 +1,91 @@
+package settings
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"kdrill/node/config"
+)
+
+// Values are the properties of a broker: those of the file over Apache's defaults.
+type Values struct {
+	table  Table
+	topics Table
+	file   map[string]string
+	notes  *[]string
+}
+
+// checked takes every entry of the file, rejecting names that Apache does not have and values it does not allow.
+func checked(file *config.File) Values {
+	v := Values{table: Broker(), topics: Topic(), file: map[string]string{}, notes: new([]string)}
+	for e := range file.Prefixed("") {
+		d, known := v.table.Find(e.Key)
+		switch {
+		case strings.HasPrefix(e.Key, "listener.name."): // properties of one listener
+			v.file[e.Key] = e.Value
+			continue
+		case !known:
+			file.Reject(e.Key, "unknown: no property of a Kafka broker has this name")
+			continue
+		}
+		if err := d.Check(e.Value); err != nil {
+			file.Reject(e.Key, "%v", err)
+			continue
+		}
+		v.file[e.Key] = strings.TrimSpace(e.Value)
+	}
+	return v
+}
+
+// Has says whether the file sets a property.
+func (v Values) Has(key string) bool { _, ok := v.file[key]; return ok }
+
+// Text returns a property, empty if it has neither a value nor a default.
+func (v Values) Text(key string) string {
+	if value, ok := v.file[key]; ok {
+		return value
+	}
+	d, ok := v.table.Find(key)
+	if !ok {
+		panic(fmt.Sprintf("settings: %s is no property of a broker", key))
+	}
+	if d.Default == nil {
+		return ""
+	}
+	return *d.Default
+}
+
+// Int returns a property that is a whole number, 0 if it has neither a value nor a default.
+func (v Values) Int(key string) int64 {
+	n, _ := strconv.ParseInt(v.Text(key), 10, 64) // checked before
+	return n
+}
+
+// Millis returns a property that is a time in milliseconds.
+func (v Values) Millis(key string) time.Duration {
+	const longest = int64(1<<63-1) / int64(time.Millisecond)
+	return time.Duration(min(v.Int(key), longest)) * time.Millisecond
+}
+
+// Bool returns a property that is true or false.
+func (v Values) Bool(key string) bool { return strings.EqualFold(v.Text(key), "true") }
+
+// All returns the properties that the file sets.
+func (v Values) All() map[string]string { return maps.Clone(v.file) }
+
+// Unused returns the properties of the file, sorted, that change nothing here: known to Apache, not used yet.
+func (v Values) Unused() []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(v.file)), func(key string) bool {
+		_, ok := slices.BinarySearch(used(), key)
+		return ok
+	})
+}
+
+// Notes returns what the operator should know about the file.
+func (v Values) Notes() []string { return *v.notes }
+
+func (v Values) note(text string) { *v.notes = append(*v.notes, text) }

@@ -1,0 +1,162 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+	"golang.org/x/sync/errgroup"
+
+	"kdrill/node/layout"
+)
+
+// topicConfigs holds what topics override, as far as this broker has had to know, and keeps it current by watching
+// /config/changes.
+type topicConfigs struct {
+	zk      *session
+	changed func(topic string) // is told after a change was taken in
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	topics map[string]map[string]string
+}
+
+func newTopicConfigs(zk *session, changed func(string), log *slog.Logger) *topicConfigs {
+	return &topicConfigs{zk: zk, changed: changed, log: log, topics: map[string]map[string]string{}}
+}
+
+// Overrides returns what a topic overrides, from memory; [topicConfigs.Load] has put it there. It is read-only.
+func (c *topicConfigs) Overrides(topic string) map[string]string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.topics[topic]
+}
+
+// Load makes sure that the configurations of topics are in memory.
+func (c *topicConfigs) Load(ctx context.Context, topics map[string]bool) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	for topic := range topics {
+		c.mu.Lock()
+		_, known := c.topics[topic]
+		c.mu.Unlock()
+		if !known {
+			group.Go(func() error { return c.refresh(ctx, topic) })
+		}
+	}
+	return group.Wait()
+}
+
+// refresh reads one topic's configuration from ZooKeeper.
+func (c *topicConfigs) refresh(ctx context.Context, topic string) error {
+	overrides, _, err := readEntityConfig(ctx, c.zk, layout.EntityConfig("topics", topic))
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.topics[topic] = overrides
+	c.mu.Unlock()
+	return nil
+}
+
+// Forget drops topics that were deleted, so that new ones of the same name start afresh.
+func (c *topicConfigs) Forget(topics ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range topics {
+		delete(c.topics, t)
+	}
+}
+
+// readEntityConfig returns an entity's overrides and the version of their znode, -1 if there is none.
+func readEntityConfig(ctx context.Context, zks *session, path string) (map[string]string, int32, error) {
+	data, stat, err := zks.get(ctx, path)
+	if errors.Is(err, zk.ErrNoNode) {
+		return map[string]string{}, -1, nil
+	}
+	if err != nil {
+		return nil, -1, err
+	}
+	if len(data) == 0 {
+		return map[string]string{}, stat.Version, nil
+	}
+	entity, err := layout.Decode[layout.EntityConfiguration](path, data)
+	if err != nil {
+		return nil, -1, err
+	}
+	if entity.Config == nil {
+		entity.Config = map[string]string{}
+	}
+	return entity.Config, stat.Version, nil
+}
+
+// keepChanges is how long notifications stay, for brokers that were away.
+const keepChanges = 15 * time.Minute
+
+// Run follows /config/changes until ctx ends.
+func (c *topicConfigs) Run(ctx context.Context) error {
+	seen := map[string]bool{}
+	first := true
+	for ctx.Err() == nil {
+		var names []string
+		var watch <-chan zk.Event
+		err := c.zk.do(ctx, func() (err error) {
+			names, _, watch, err = c.zk.ChildrenW(layout.ConfigChanges)
+			return err
+		})
+		if err != nil {
+			if ctx.Err() == nil {
+				c.log.Error("configuration changes are not followed", "err", err)
+			}
+			return err
+		}
+		now := make(map[string]bool, len(names))
+		for _, name := range names {
+			now[name] = true
+			if !seen[name] {
+				c.take(ctx, layout.ConfigChanges+"/"+name, first)
+			}
+		}
+		seen, first = now, false
+		select {
+		case <-watch: // or the session ended: then everything is read again
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err()
+}
+
+// take applies one notification and removes it if it is old. Those that were there before the broker started
+// concern configurations that it has yet to read.
+func (c *topicConfigs) take(ctx context.Context, path string, old bool) {
+	data, stat, err := c.zk.get(ctx, path)
+	if err != nil {
+		return // another broker removed it
+	}
+	if age := time.Since(time.UnixMilli(stat.Ctime)); age > keepChanges {
+		_ = c.zk.do(ctx, func() error { return c.zk.Delete(path, -1) })
+	}
+	change, err := layout.Decode[layout.ConfigChange](path, data)
+	if err != nil {
+		c.log.Warn("configuration change not understood", "err", err)
+		return
+	}
+	topic, ok := strings.CutPrefix(change.EntityPath, "topics/")
+	if !ok || old {
+		return
+	}
+	before := c.Overrides(topic)
+	if err := c.refresh(ctx, topic); err != nil {
+		c.log.Warn("topic configuration not read", "topic", topic, "err", err)
+		return
+	}
+	if after := c.Overrides(topic); !maps.Equal(before, after) {
+		c.log.Info("topic configuration changed", "topic", topic, "config", after)
+		c.changed(topic)
+	}
+}
