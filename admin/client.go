@@ -2,8 +2,10 @@ package admin
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"kdrill/admin/records"
@@ -44,4 +46,25 @@ func (c *Client) Tail(spec records.Spec) (*records.Tail, error) {
 		return nil, err
 	}
 	return records.NewTail(spec, append(opts, kgo.SeedBrokers(c.cfg.Bootstrap...))...), nil
+}
+
+// Producer returns a writer to one topic, which has to exist.
+func (c *Client) Producer(ctx context.Context, spec records.Produce) (*records.Producer, error) {
+	m, err := c.peers.metadata(ctx, []string{spec.Topic})
+	if err != nil {
+		return nil, unreachable(c.cfg.Bootstrap, err)
+	}
+	for _, t := range m.Topics {
+		if t.ErrorCode == kerr.UnknownTopicOrPartition.Code {
+			return nil, fmt.Errorf("there is no topic %s: create it with kdrill topic create %s", spec.Topic, spec.Topic)
+		}
+		if int(spec.Partition) >= len(t.Partitions) && len(t.Partitions) > 0 {
+			return nil, fmt.Errorf("topic %s has no partition %d, only 0 to %d", spec.Topic, spec.Partition, len(t.Partitions)-1)
+		}
+	}
+	opts, err := c.cfg.clientOptions()
+	if err != nil {
+		return nil, err
+	}
+	return records.NewProducer(spec, append(opts, kgo.SeedBrokers(c.cfg.Bootstrap...))...)
 }

@@ -1,0 +1,116 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kdrill/admin/watch"
+)
+
+// Node is what a role stands for at one moment.
+type Node struct {
+	Broker      int32  `json:"broker"`                // -1 if it is a coordinator
+	Coordinator string `json:"coordinator,omitempty"` // host:port
+}
+
+// IsRole says whether text names a role rather than a node.
+func IsRole(text string) bool {
+	return text == "controller" || text == "coordinator-leader" || strings.HasPrefix(text, "leader:") || strings.HasPrefix(text, "group-coordinator:")
+}
+
+// Resolve finds the node that has a role now: controller, leader:orders/3, group-coordinator:billing,
+// coordinator-leader.
+func (c *Client) Resolve(ctx context.Context, role string) (Node, error) {
+	kind, of, _ := strings.Cut(role, ":")
+	switch {
+	case role == "controller":
+		m, err := c.peers.metadata(ctx, []string{})
+		if err != nil {
+			return Node{}, unreachable(c.cfg.Bootstrap, err)
+		}
+		if m.ControllerID < 0 {
+			return Node{}, errNoController
+		}
+		return Node{Broker: m.ControllerID}, nil
+	case role == "coordinator-leader":
+		return LeadingCoordinator(ctx, c.cfg)
+	case kind == "leader" && of != "":
+		return c.leaderOf(ctx, of)
+	case kind == "group-coordinator" && of != "":
+		return c.groupCoordinator(ctx, of)
+	}
+	return Node{}, fmt.Errorf("%q is no role: use controller, coordinator-leader, leader:TOPIC/PARTITION or group-coordinator:GROUP", role)
+}
+
+func (c *Client) leaderOf(ctx context.Context, partition string) (Node, error) {
+	at, ok := parsePartition(partition)
+	if !ok {
+		return Node{}, fmt.Errorf("leader:%s: write leader:TOPIC/PARTITION, such as leader:orders/3", partition)
+	}
+	m, err := c.peers.metadata(ctx, []string{at.Topic})
+	if err != nil {
+		return Node{}, unreachable(c.cfg.Bootstrap, err)
+	}
+	for _, t := range m.Topics {
+		for _, p := range t.Partitions {
+			switch {
+			case p.Partition != at.Partition:
+			case p.Leader < 0:
+				return Node{}, fmt.Errorf("%s is offline: nobody leads it", at)
+			default:
+				return Node{Broker: p.Leader}, nil
+			}
+		}
+	}
+	return Node{}, fmt.Errorf("there is no partition %s: kdrill topics lists what there is", at)
+}
+
+func (c *Client) groupCoordinator(ctx context.Context, group string) (Node, error) {
+	resp, err := c.peers.askAny(ctx, c.peers.addrs(), func() kmsg.Request {
+		req := kmsg.NewPtrFindCoordinatorRequest()
+		req.CoordinatorKey, req.CoordinatorKeys = group, []string{group}
+		return req
+	}, func(r kmsg.Response) error {
+		f := r.(*kmsg.FindCoordinatorResponse)
+		for _, answer := range f.Coordinators {
+			return protocolError(answer.ErrorCode, answer.ErrorMessage)
+		}
+		return protocolError(f.ErrorCode, f.ErrorMessage)
+	})
+	if err != nil {
+		return Node{}, fmt.Errorf("find the coordinator of group %s: %w", group, err)
+	}
+	f := resp.(*kmsg.FindCoordinatorResponse)
+	for _, answer := range f.Coordinators {
+		return Node{Broker: answer.NodeID}, nil
+	}
+	return Node{Broker: f.NodeID}, nil
+}
+
+// LeadingCoordinator asks every coordinator who leads; it needs no broker.
+func LeadingCoordinator(ctx context.Context, cfg Config) (Node, error) {
+	cfg = cfg.withDefaults()
+	servers, _ := watch.Servers(cfg.ZooKeeper)
+	if len(servers) == 0 {
+		return Node{}, fmt.Errorf("coordinator-leader: no ZooKeeper is known: name it with --zookeeper host:port")
+	}
+	leads := make([]bool, len(servers))
+	var waiting sync.WaitGroup
+	for i, address := range servers {
+		waiting.Go(func() {
+			answer, err := askCoordinator(ctx, address, cfg.Deadline)
+			leads[i] = err == nil && (answer.Role == "leader" || answer.Role == "standalone")
+		})
+	}
+	waiting.Wait()
+	for i, address := range servers {
+		if leads[i] {
+			return Node{Broker: -1, Coordinator: address}, nil
+		}
+	}
+	return Node{}, fmt.Errorf("no coordinator leads now: fewer than %d of %d serve, or they elect a leader this moment", len(servers)/2+1, len(servers))
+}
