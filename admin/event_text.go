@@ -1,0 +1,74 @@
+package admin
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Columns are an event in words: a short tag of what it is about, whom it is about, what changed and what else is
+// to be said. A timeline prints them side by side.
+func (e Event) Columns() (tag, subject, change, note string) {
+	change, note = e.Old, e.Note
+	switch {
+	case e.Old != "" && e.New != "":
+		change = e.Old + " -> " + e.New
+	case e.New != "":
+		change = e.New
+	}
+	if e.OldEpoch != 0 || e.NewEpoch != 0 {
+		note = strings.TrimLeft(fmt.Sprintf("%s, epoch %d -> %d", note, e.OldEpoch, e.NewEpoch), ", ")
+	}
+	switch e.Kind {
+	case KindSession:
+		change = "session ended"
+	case KindJoined:
+		change = "registered"
+	case KindOffline:
+		change = "offline"
+	case KindBelowMinISR:
+		change = "below min ISR, " + e.New
+	case KindTopicDeleted:
+		change = "deleted"
+	case KindTopicCreated:
+		change = "created, " + e.New
+	case KindPartitions:
+		change = e.Old + " -> " + e.New + " partitions"
+	case KindPaused, KindResumed:
+		change = e.Kind
+	case KindStarted:
+		change = "started, pid " + e.New
+	case KindRecovered:
+		change = "recovered in " + e.New
+	}
+	return tagOf(e.Kind), e.Subject, change, note
+}
+
+func tagOf(k Kind) string {
+	switch k {
+	case KindSession, KindCoordinator:
+		return "zk"
+	case KindController:
+		return "ctrl"
+	case KindLeader, KindOffline:
+		return "lead"
+	case KindISR, KindBelowMinISR:
+		return "isr"
+	case KindGroup:
+		return "grp"
+	case KindJoined:
+		return "join"
+	case KindTopicCreated, KindTopicDeleted, KindPartitions:
+		return "topic"
+	case KindStarted:
+		return "start"
+	case KindPaused:
+		return "pause"
+	case KindResumed:
+		return "resume"
+	case KindRecovered:
+		return "done"
+	case KindObserver:
+		return "seen"
+	}
+	return k
+}
