@@ -68,7 +68,8 @@ func count(n int, what string) string {
 
 // diffObserver tells what could be seen before and cannot now, and the other way round.
 func diffObserver(prev, next *Snapshot, add func(Event)) {
-	switch {
+	switch { // before brokers answered once, a cluster that starts is no news
+	case prev.ClusterID == "":
 	case prev.Problem == "" && next.Problem != "":
 		add(Event{Kind: KindObserver, Subject: "cluster", Note: next.Problem})
 	case prev.Problem != "" && next.Problem == "":

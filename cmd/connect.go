@@ -2,15 +2,10 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
-	"os"
-
-	"golang.org/x/term"
 
 	"kdrill/admin"
-	"kdrill/cluster"
 )
 
 // foreign says whether the flags name a cluster that kdrill did not start.
@@ -30,40 +25,19 @@ func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 	if a.zookeeper != "" || a.commandConfig != "" {
 		return cfg, usagef("--zookeeper and --command-config belong to another cluster: name its brokers with --bootstrap-server")
 	}
-	_, status, err := a.localStatus(ctx)
+	client, err := a.openLocal()
 	if err != nil {
 		return cfg, err
+	}
+	status, err := client.Status(ctx)
+	if err != nil {
+		return cfg, a.advise(err)
 	}
 	cfg.Bootstrap, cfg.ZooKeeper = status.Bootstrap, status.ZooKeeper
 	if len(cfg.Bootstrap) == 0 {
 		return cfg, fmt.Errorf("cluster %s has no brokers: add one with kdrill add broker", a.cluster)
 	}
 	return cfg, nil
-}
-
-// localStatus asks the supervisor of the local cluster.
-func (a *app) localStatus(ctx context.Context) (*cluster.Client, cluster.Status, error) {
-	dir, err := cluster.StateDir()
-	if err != nil {
-		return nil, cluster.Status{}, err
-	}
-	c, err := cluster.Open(dir, a.cluster)
-	if err != nil {
-		return nil, cluster.Status{}, a.localError(err)
-	}
-	status, err := c.Status(ctx)
-	return c, status, a.localError(err)
-}
-
-// localError says what to do when there is no local cluster.
-func (a *app) localError(err error) error {
-	switch {
-	case errors.Is(err, cluster.ErrNotFound):
-		return fmt.Errorf("there is no local cluster %s: start it with kdrill up, or name another with --bootstrap-server host:port", a.cluster)
-	case errors.Is(err, cluster.ErrDown):
-		return fmt.Errorf("cluster %s is down: start it with kdrill up", a.cluster)
-	}
-	return err
 }
 
 // dial connects to the cluster that the flags name.
@@ -83,10 +57,4 @@ func (a *app) withClient(ctx context.Context, do func(*admin.Client) error) erro
 	}
 	defer c.Close()
 	return do(c)
-}
-
-// isTerminal says whether a stream of the program is one that a person looks at or types into.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

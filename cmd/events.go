@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"kdrill/admin"
-	"kdrill/cluster"
 )
 
 // newEvents prints the timeline.
@@ -42,20 +41,16 @@ func newEvents(a *app) *cobra.Command {
 
 // recordedEvents reads what the supervisor recorded.
 func (a *app) recordedEvents(ctx context.Context, last int, follow bool) error {
-	dir, err := cluster.StateDir()
+	c, err := a.openLocal()
 	if err != nil {
 		return err
-	}
-	c, err := cluster.Open(dir, a.cluster)
-	if err != nil {
-		return a.localError(err)
 	}
 	for e, err := range c.Events(ctx, -last, follow) {
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			return a.localError(err)
+			return a.advise(err)
 		}
 		if err := a.printEvent(admin.Event(e)); err != nil {
 			return err

@@ -133,7 +133,7 @@ func (a *app) sendLines(ctx context.Context, p *records.Producer, separator []by
 
 // showProgress writes a line a second to a terminal.
 func (a *app) showProgress(p *records.Producer) (stop func()) {
-	if !isTerminal(a.err) {
+	if !terminal(a.err) {
 		return func() {}
 	}
 	done, ended := make(chan struct{}), make(chan struct{})

@@ -184,7 +184,7 @@ func newTopicDelete(a *app) *cobra.Command {
 
 // confirmDelete has the name typed again.
 func (a *app) confirmDelete(ctx context.Context, client *admin.Client, name string) error {
-	if !isTerminal(a.in) {
+	if !terminal(a.in) {
 		return usagef("topic delete %s: add --yes to delete without being asked", name)
 	}
 	t, err := describe(ctx, client, name)
