@@ -1,0 +1,214 @@
+package group
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kdrill/node/log"
+)
+
+// OffsetCommit (key 8, versions 0-9). Offsets are there for readers once they are committed to the log.
+func (c *Coordinator) OffsetCommit(_ context.Context, _, _ string, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
+	commits, tooLarge := c.commits(req, time.Now())
+	err := c.commit(req, commits)
+	resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
+	for _, t := range req.Topics {
+		rt := kmsg.NewOffsetCommitResponseTopic()
+		rt.Topic = t.Topic
+		for _, p := range t.Partitions {
+			rp := kmsg.NewOffsetCommitResponseTopicPartition()
+			rp.Partition, rp.ErrorCode = p.Partition, code(err)
+			if err == nil && tooLarge[place{t.Topic, p.Partition}] {
+				rp.ErrorCode = kerr.OffsetMetadataTooLarge.Code
+			}
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	return resp
+}
+
+// commits reads a request; metadata that is too large is left out.
+func (c *Coordinator) commits(req *kmsg.OffsetCommitRequest, now time.Time) (commits map[place]commit, tooLarge map[place]bool) {
+	commits, tooLarge = map[place]commit{}, map[place]bool{}
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			at := place{t.Topic, p.Partition}
+			v := commit{offset: p.Offset, leaderEpoch: -1, at: now}
+			if req.Version >= 6 {
+				v.leaderEpoch = p.LeaderEpoch
+			}
+			if req.Version == 1 && p.Timestamp >= 0 {
+				v.at = time.UnixMilli(p.Timestamp)
+			}
+			if req.Version >= 2 && req.Version <= 4 && req.RetentionTimeMillis >= 0 {
+				v.expires = now.Add(time.Duration(req.RetentionTimeMillis) * time.Millisecond)
+			}
+			if p.Metadata != nil {
+				v.metadata = *p.Metadata
+			}
+			if len(v.metadata) > c.cfg.Settings.MetadataMaxBytes {
+				tooLarge[at] = true
+			} else {
+				commits[at] = v
+			}
+		}
+	}
+	return commits, tooLarge
+}
+
+func (c *Coordinator) commit(req *kmsg.OffsetCommitRequest, commits map[place]commit) error {
+	member, generation, instance := req.MemberID, req.Generation, ""
+	if req.Version == 0 {
+		member, generation = "", -1
+	}
+	if req.InstanceID != nil {
+		instance = *req.InstanceID
+	}
+	g, err := c.find(req.Group, generation < 0)
+	if err != nil {
+		return err
+	}
+	if g == nil {
+		return kerr.IllegalGeneration
+	}
+	g.turn.Lock()
+	defer g.turn.Unlock()
+	c.change(g, func(now time.Time) { err = g.fsm.mayCommit(member, instance, generation, now) })
+	if err != nil || len(commits) == 0 {
+		return err
+	}
+	records := make([]log.Record, 0, len(commits))
+	for _, at := range sorted(commits) {
+		records = append(records, commits[at].record(g.fsm.id, at))
+	}
+	if err := c.append(g, records...); err != nil {
+		c.cfg.Log.Debug("offsets not committed", "group", g.fsm.id, "err", err)
+		return commitError(err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	maps.Copy(g.offsets, commits)
+	return nil
+}
+
+func sorted[V any](places map[place]V) []place {
+	return slices.SortedFunc(maps.Keys(places), func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
+	})
+}
+
+// committed answers for some places of a group, or all of them if ask is nil.
+func (c *Coordinator) committed(id string, ask []place) (map[place]commit, error) {
+	g, err := c.find(id, false)
+	if err != nil {
+		return nil, err
+	}
+	answer := map[place]commit{}
+	if g != nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if ask == nil {
+			return maps.Clone(g.offsets), nil
+		}
+	}
+	for _, at := range ask {
+		answer[at] = commit{offset: -1, leaderEpoch: -1}
+		if g != nil {
+			if v, ok := g.offsets[at]; ok {
+				answer[at] = v
+			}
+		}
+	}
+	return answer, nil
+}
+
+// OffsetFetch (key 9, versions 0-8); from version 8 on for several groups.
+func (c *Coordinator) OffsetFetch(_ context.Context, _, _ string, req *kmsg.OffsetFetchRequest) *kmsg.OffsetFetchResponse {
+	resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
+	if req.Version >= 8 {
+		for _, g := range req.Groups {
+			resp.Groups = append(resp.Groups, c.fetchGroup(g))
+		}
+		return resp
+	}
+	one := kmsg.NewOffsetFetchRequestGroup()
+	one.Group = req.Group
+	if req.Topics != nil {
+		one.Topics = []kmsg.OffsetFetchRequestGroupTopic{}
+	}
+	for _, t := range req.Topics {
+		gt := kmsg.NewOffsetFetchRequestGroupTopic()
+		gt.Topic, gt.Partitions = t.Topic, t.Partitions
+		one.Topics = append(one.Topics, gt)
+	}
+	g := c.fetchGroup(one)
+	resp.ErrorCode = g.ErrorCode
+	if g.ErrorCode != 0 && req.Version < 2 {
+		g.Topics = failed(one.Topics, g.ErrorCode)
+	}
+	for _, t := range g.Topics {
+		rt := kmsg.NewOffsetFetchResponseTopic()
+		rt.Topic = t.Topic
+		for _, p := range t.Partitions {
+			rp := kmsg.NewOffsetFetchResponseTopicPartition()
+			rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata, rp.ErrorCode = p.Partition, p.Offset, p.LeaderEpoch, p.Metadata, p.ErrorCode
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		resp.Topics = append(resp.Topics, rt)
+	}
+	return resp
+}
+
+// failed is an answer for clients that look for errors at each partition only.
+func failed(topics []kmsg.OffsetFetchRequestGroupTopic, code int16) (answer []kmsg.OffsetFetchResponseGroupTopic) {
+	for _, t := range topics {
+		rt := kmsg.NewOffsetFetchResponseGroupTopic()
+		rt.Topic = t.Topic
+		for _, p := range t.Partitions {
+			rp := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+			rp.Partition, rp.Offset, rp.LeaderEpoch, rp.Metadata, rp.ErrorCode = p, -1, -1, new(string), code
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		answer = append(answer, rt)
+	}
+	return answer
+}
+
+func (c *Coordinator) fetchGroup(req kmsg.OffsetFetchRequestGroup) kmsg.OffsetFetchResponseGroup {
+	resp := kmsg.NewOffsetFetchResponseGroup()
+	resp.Group = req.Group
+	var ask []place
+	if req.Topics != nil {
+		ask = []place{}
+	}
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			ask = append(ask, place{t.Topic, p})
+		}
+	}
+	offsets, err := c.committed(req.Group, ask)
+	if err != nil {
+		resp.ErrorCode = code(err)
+		return resp
+	}
+	for _, at := range sorted(offsets) {
+		if n := len(resp.Topics); n == 0 || resp.Topics[n-1].Topic != at.topic {
+			t := kmsg.NewOffsetFetchResponseGroupTopic()
+			t.Topic = at.topic
+			resp.Topics = append(resp.Topics, t)
+		}
+		t := &resp.Topics[len(resp.Topics)-1]
+		v := offsets[at]
+		p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+		p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = at.partition, v.offset, v.leaderEpoch, &v.metadata
+		t.Partitions = append(t.Partitions, p)
+	}
+	return resp
+}
