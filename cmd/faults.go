@@ -88,7 +88,8 @@ func (a *app) do(ctx context.Context, d deed, words []string, yes bool, timeout 
 	if err != nil {
 		return err
 	}
-	if d.signal != "" {
+	if d.signal != "" && a.asks(yes) {
+		fmt.Fprint(a.err, blasts(ctx, status, nodes))
 		if err := a.confirm(ctx, yes, question(d, client.Name(), words, nodes)); err != nil {
 			return err
 		}

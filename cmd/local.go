@@ -55,9 +55,12 @@ func terminal(stream any) bool {
 
 var errDeclined = errors.New("nothing was done")
 
+// asks says whether there is somebody to ask.
+func (a *app) asks(yes bool) bool { return !yes && terminal(a.in) && terminal(a.err) }
+
 // confirm asks on a terminal; without one, or with --yes, the answer is yes.
 func (a *app) confirm(ctx context.Context, yes bool, question string) error {
-	if yes || !terminal(a.in) || !terminal(a.err) {
+	if !a.asks(yes) {
 		return nil
 	}
 	fmt.Fprintf(a.err, "%s [y/N] ", question)

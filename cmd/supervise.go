@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"kdrill/admin"
 	"kdrill/cluster"
 )
 
@@ -42,33 +41,10 @@ func (a *app) supervise(ctx context.Context) error {
 	group.Go(func() error {
 		select {
 		case <-supervisor.Serving():
-			chronicle(ctx, supervisor, log)
+			(&chronicle{supervisor: supervisor, log: log}).run(ctx)
 		case <-ctx.Done():
 		}
 		return nil
 	})
 	return group.Wait()
-}
-
-// chronicle records what the cluster shows of itself in the supervisor's timeline, so that there is one without a console.
-// It never ends the supervisor: a cluster without a timeline is better than none.
-func chronicle(ctx context.Context, supervisor *cluster.Supervisor, log *slog.Logger) {
-	status := supervisor.Status()
-	observer := admin.NewObserver(admin.Config{Bootstrap: status.Bootstrap, ZooKeeper: status.ZooKeeper, Log: log})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		if err := observer.Run(ctx); err != nil && ctx.Err() == nil {
-			log.Error("nothing observes the cluster", "err", err)
-		}
-	}()
-	for {
-		select {
-		case e := <-observer.Events():
-			supervisor.Record(cluster.Event(e))
-		case <-observer.Snapshots():
-		case <-ended:
-			return
-		}
-	}
 }

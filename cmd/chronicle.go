@@ -1,0 +1,96 @@
+package cmd
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"kdrill/admin"
+	"kdrill/cluster"
+)
+
+// chronicle keeps the timeline of a cluster while nobody looks: it records what an observer sees, and for every fault the
+// moment at which everything is as it was. One goroutine, that of run, owns it.
+type chronicle struct {
+	supervisor *cluster.Supervisor
+	log        *slog.Logger
+	last       *admin.Snapshot
+	recovery   *admin.Recovery // of the open fault, nil if there is none
+}
+
+// run ends with ctx. A cluster without a timeline is better than none: nothing here ends the supervisor.
+func (c *chronicle) run(ctx context.Context) {
+	status := c.supervisor.Status()
+	observer := admin.NewObserver(admin.Config{Bootstrap: status.Bootstrap, ZooKeeper: status.ZooKeeper, Log: c.log})
+	observer.SetInterest(admin.Interest{Groups: true})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := observer.Run(ctx); err != nil && ctx.Err() == nil {
+			c.log.Error("nothing observes the cluster", "err", err)
+		}
+	}()
+	recorded := make(chan cluster.Event)
+	go c.read(ctx, recorded)
+	for {
+		select {
+		case e := <-observer.Events():
+			c.supervisor.Record(cluster.Event(e))
+		case s := <-observer.Snapshots():
+			c.last = s
+			c.fold(nil, s)
+		case e := <-recorded:
+			c.note(admin.Event(e))
+		case <-ended:
+			return
+		}
+	}
+}
+
+// read hands on what is recorded from now on.
+func (c *chronicle) read(ctx context.Context, recorded chan<- cluster.Event) {
+	began := time.Now()
+	for e, err := range c.supervisor.Events(ctx, 0) {
+		if err != nil {
+			c.log.Error("timeline", "err", err)
+			return
+		}
+		if e.At.Before(began) {
+			continue
+		}
+		select {
+		case recorded <- e:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// note starts the stopwatch with a fault and lets other events move it.
+func (c *chronicle) note(e admin.Event) {
+	if e.Kind != admin.KindFault {
+		c.fold([]admin.Event{e}, nil)
+		return
+	}
+	status := c.supervisor.Status()
+	n, _ := status.Node(e.Subject)
+	recovery := admin.Begin(e, c.last, n.Session)
+	c.recovery = &recovery
+}
+
+func (c *chronicle) fold(events []admin.Event, now *admin.Snapshot) {
+	if c.recovery == nil {
+		return
+	}
+	next := c.recovery.Observe(events, now)
+	c.recovery = &next
+	if !next.Over() {
+		return
+	}
+	took := max(next.Full, next.Quorum)
+	c.supervisor.Record(cluster.Event{
+		At: next.Fault.At.Add(took), Kind: cluster.KindRecovered, Subject: next.Fault.Subject,
+		New: took.Round(time.Millisecond).String(), Note: next.Verdict(),
+	})
+	c.recovery = nil
+}
