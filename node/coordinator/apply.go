@@ -149,4 +149,4 @@ func (c *conn) notify(event tree.Event, zxid int64) {
 	})
 }
 
-func hex(session int64) string { return fmt.Sprintf("0x%x", uint64(session)) }
+func hexID(session int64) string { return fmt.Sprintf("0x%x", uint64(session)) }

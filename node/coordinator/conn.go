@@ -163,7 +163,7 @@ func (c *conn) serve(ctx context.Context) {
 		err = nil
 	}
 	if err != nil && ctx.Err() == nil {
-		c.server.log.Warn("connection closed", "remote", c.nc.RemoteAddr(), "session", hex(c.session.Load()), "err", err)
+		c.server.log.Warn("connection closed", "remote", c.nc.RemoteAddr(), "session", hexID(c.session.Load()), "err", err)
 	}
 	c.finish() // what is queued still goes out
 	<-writer

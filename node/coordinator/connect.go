@@ -75,7 +75,7 @@ func (h *handshake) done(r *state.Result) {
 		c.finish()
 	case h.request.LastZxidSeen > r.Zxid:
 		s.log.Warn("client refused: it has seen a state that is newer than this node's", "remote", c.nc.RemoteAddr(),
-			"seen", hex(h.request.LastZxidSeen), "here", hex(r.Zxid))
+			"seen", hexID(h.request.LastZxidSeen), "here", hexID(r.Zxid))
 		c.kill()
 	default:
 		c.session.Store(r.Opened.ID)

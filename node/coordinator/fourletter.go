@@ -83,7 +83,7 @@ func serverState(s *Server, b *strings.Builder) {
 	fmt.Fprintf(b, "Latency min/avg/max: %d/%s/%d\n", least, decimal(mean), most)
 	fmt.Fprintf(b, "Received: %d\nSent: %d\n", s.stats.received.Load(), s.stats.sent.Load())
 	fmt.Fprintf(b, "Connections: %d\nOutstanding: %d\n", len(s.connections()), s.stats.outstanding.Load())
-	fmt.Fprintf(b, "Zxid: %s\nMode: %s\nNode count: %d\n", hex(s.machine.Zxid()), s.mode(), s.nodeCount())
+	fmt.Fprintf(b, "Zxid: %s\nMode: %s\nNode count: %d\n", hexID(s.machine.Zxid()), s.mode(), s.nodeCount())
 	if s.mode() == "leader" {
 		b.WriteString("Proposal sizes last/min/max: -1/-1/-1\n")
 	}
@@ -122,7 +122,7 @@ func cons(s *Server, b *strings.Builder) {
 		id := c.session.Load()
 		if o := s.machine.Session(id); o != nil {
 			fmt.Fprintf(b, " /%s[1](queued=0,recved=%d,sent=%d,sid=%s,lop=NA,est=%d,to=%d)\n", c.nc.RemoteAddr(),
-				c.received.Load(), c.sent.Load(), hex(id), c.since.UnixMilli(), o.TimeoutMs)
+				c.received.Load(), c.sent.Load(), hexID(id), c.since.UnixMilli(), o.TimeoutMs)
 			continue
 		}
 		fmt.Fprintf(b, " /%s[0](queued=0,recved=%d,sent=%d)\n", c.nc.RemoteAddr(), c.received.Load(), c.sent.Load())
@@ -134,12 +134,12 @@ func dump(s *Server, b *strings.Builder) {
 	sessions := s.machine.Sessions()
 	fmt.Fprintf(b, "SessionTracker dump:\nGlobal Sessions(%d):\n", len(sessions))
 	for _, o := range sessions {
-		fmt.Fprintf(b, "%s\t%dms\n", hex(o.ID), o.TimeoutMs)
+		fmt.Fprintf(b, "%s\t%dms\n", hexID(o.ID), o.TimeoutMs)
 	}
 	owners := s.machine.Tree.EphemeralOwners()
 	fmt.Fprintf(b, "ephemeral nodes dump:\nSessions with Ephemerals (%d):\n", len(owners))
 	for _, id := range owners {
-		fmt.Fprintf(b, "%s:\n", hex(id))
+		fmt.Fprintf(b, "%s:\n", hexID(id))
 		for _, path := range s.machine.Tree.Ephemerals(id) {
 			fmt.Fprintf(b, "\t%s\n", path)
 		}

@@ -150,7 +150,7 @@ func (s *Server) watchSessions(ctx context.Context) {
 			}
 		default:
 			for _, id := range s.tracker.Expired() {
-				s.log.Info("session expired", "session", hex(id))
+				s.log.Info("session expired", "session", hexID(id))
 				s.submit(&state.Command{Kind: state.Expire, Session: id, Term: role.Term}, nil)
 			}
 		}

@@ -84,6 +84,7 @@ type Node struct {
 	campaignAt int // tick of an election ahead of time, 0 for none
 	connected  map[uint64]bool
 	reads      reads
+	forsaken   uint64          // a peer that only another leader can bring up to date
 	shipping   map[uint64]bool // peers that a snapshot is on its way to
 }
 
@@ -184,7 +185,7 @@ func (n *Node) loop(ctx, life context.Context) (err error) {
 		case <-n.inbox.wake:
 		case <-n.nudge:
 		case <-leave:
-			if !n.transfer() {
+			if !n.transfer(0) {
 				return nil
 			}
 			leave, left = nil, time.After(handOver)
@@ -224,6 +225,9 @@ func (n *Node) tick() {
 		n.outbox.resend()
 	}
 	n.reads.tick(n)
+	if n.forsaken != 0 {
+		n.transfer(n.forsaken)
+	}
 	n.publish()
 }
 
@@ -296,6 +300,9 @@ func (n *Node) ledBy() {
 		return
 	}
 	n.campaignAt = 0
+	if n.lead != n.cfg.ID {
+		n.forsaken = 0
+	}
 	n.outbox.resend()
 	n.reads.again()
 	switch {
@@ -336,14 +343,14 @@ func (n *Node) stopServing() {
 	}})
 }
 
-// transfer asks the follower that has the most to take over; false if there is nobody to ask.
-func (n *Node) transfer() bool {
+// transfer asks the follower that has the most, one excepted, to take over; false if there is nobody to ask.
+func (n *Node) transfer(except uint64) bool {
 	if n.state != raft.StateLeader {
 		return false
 	}
 	var heir, match uint64
 	for id, p := range n.rn.Status().Progress {
-		if id != n.cfg.ID && p.RecentActive && n.connected[id] && p.Match > match {
+		if id != n.cfg.ID && id != except && p.RecentActive && n.connected[id] && p.Match > match {
 			heir, match = id, p.Match
 		}
 	}
@@ -378,8 +385,28 @@ func (n *Node) early(except uint64) {
 	n.campaignAt = n.ticks + 1 + 2*rank
 }
 
+func (n *Node) lastIndex() uint64 {
+	last, _ := n.cfg.Store.LastIndex()
+	return last
+}
+
+// greeted checks that a peer still has what it acknowledged. A leader sends nobody what he has acknowledged before, so
+// if a peer's disk was emptied another leader, which knows nothing of that, has to bring it up to date.
+func (n *Node) greeted(from, lastIndex uint64) {
+	n.inbox.put(func() {
+		if n.state != raft.StateLeader || n.rn.Status().Progress[from].Match <= lastIndex {
+			return
+		}
+		n.cfg.Log.Warn("a coordinator has lost its log, handing leadership over so that it gets a copy", "peer", from, "last", lastIndex)
+		n.forsaken = from
+	})
+}
+
 func (n *Node) received(m *raftpb.Message) {
 	n.inbox.put(func() {
+		if m.GetType() == raftpb.MsgHeartbeat { // the leader may not know yet that this log was emptied
+			m.Commit = new(min(m.GetCommit(), n.lastIndex()))
+		}
 		if err := n.rn.Step(m); err != nil && !errors.Is(err, raft.ErrProposalDropped) {
 			n.cfg.Log.Debug("raft message", "type", m.GetType(), "from", m.GetFrom(), "err", err)
 		}

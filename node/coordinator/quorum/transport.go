@@ -19,11 +19,11 @@ import (
 
 // Frames between nodes. Whoever wants to send dials; the other side only reads.
 //
-//	hello   "kdrill1\n" | uint64 from | uint64 to
+//	hello   "kdrill1\n" | uint64 from | uint64 to | uint64 last index of the sender's log
 //	frame   uint32 length | byte kind | body
 const (
 	helloMagic   = "kdrill1\n"
-	helloSize    = len(helloMagic) + 16
+	helloSize    = len(helloMagic) + 24
 	frameMessage = 1 // raftpb.Message
 	frameTouched = 2 // int64 session…
 	frameMax     = 1 << 30
@@ -37,6 +37,8 @@ const (
 
 // receiver is what the transport tells.
 type receiver interface {
+	lastIndex() uint64
+	greeted(from, lastIndex uint64)
 	received(m *raftpb.Message)
 	touched(sessions []int64)
 	peerUp(id uint64)
@@ -178,6 +180,7 @@ func (t *transport) dial(ctx context.Context, p *peer) (net.Conn, error) {
 	hello := append(make([]byte, 0, helloSize), helloMagic...)
 	hello = binary.BigEndian.AppendUint64(hello, t.id)
 	hello = binary.BigEndian.AppendUint64(hello, p.id)
+	hello = binary.BigEndian.AppendUint64(hello, t.to.lastIndex())
 	if _, err := conn.Write(hello); err != nil {
 		conn.Close()
 		return nil, err
@@ -258,6 +261,7 @@ func (t *transport) receive(ctx context.Context, conn net.Conn) error {
 		return fmt.Errorf("coordinator %d is not in the configuration", from)
 	}
 	conn.SetReadDeadline(time.Time{})
+	t.to.greeted(from, binary.BigEndian.Uint64(hello[len(helloMagic)+16:]))
 	r := bufio.NewReaderSize(conn, 32<<10)
 	snapshot := false
 	for {
