@@ -146,7 +146,11 @@ func (t *term) topicsChanged() error {
 		return err
 	}
 	t.watch(fired, "topics changed", t.topicsChanged)
-	maps.DeleteFunc(t.view.topics, func(name string, _ *topic) bool { return !slices.Contains(names, name) })
+	present := make(map[string]bool, len(names))
+	for _, name := range names {
+		present[name] = true
+	}
+	maps.DeleteFunc(t.view.topics, func(name string, _ *topic) bool { return !present[name] })
 	names = slices.DeleteFunc(names, func(name string) bool { return t.view.topics[name] != nil })
 	topics, err := t.loadTopics(names)
 	if err != nil {

@@ -29,7 +29,7 @@ type cluster struct {
 
 func newCluster(t testing.TB) *cluster {
 	address := zooKeeper(t)
-	c := &cluster{t: t, address: address, zk: connect(t, address, 20*time.Second), nodes: map[int32]*node{}, settings: DefaultSettings()}
+	c := &cluster{t: t, address: address, zk: connect(t, address, 20*time.Second, net.DialTimeout), nodes: map[int32]*node{}, settings: DefaultSettings()}
 	c.settings.AutoLeaderRebalanceEnable = false
 	for _, path := range layout.Persistent() {
 		c.mkdir(path)
@@ -107,7 +107,7 @@ func (c *cluster) startSession(id int32, session time.Duration) *node {
 	c.t.Helper()
 	n := &node{id: id, net: &cable{}, done: make(chan struct{})}
 	n.cond = sync.NewCond(&n.mu)
-	n.conn, _ = connectThrough(c.t, c.address, session, n.net.dial)
+	n.conn = connect(c.t, c.address, session, n.net.dial)
 	c.mu.Lock()
 	c.nodes[id] = n
 	c.mu.Unlock()

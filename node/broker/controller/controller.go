@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,9 @@ func New(config Config) *Controller {
 	return &Controller{Config: config}
 }
 
+// failurePause keeps a fault that stays, such as a refused write, from spinning.
+const failurePause = time.Second
+
 // Run stands for election, and again whenever a term ended, until ctx ends.
 func (c *Controller) Run(ctx context.Context) error {
 	for {
@@ -58,27 +62,31 @@ func (c *Controller) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil {
-			c.Log.Warn("candidacy failed, standing again", "err", err)
+		if err == nil {
+			continue
 		}
-		select { // a fault that stays must not spin
-		case <-time.After(retryPause):
+		c.Log.Error("controller failed, standing again", "err", err)
+		select {
+		case <-time.After(failurePause):
 		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-// lead runs one term.
+// lead runs one term. The error is nil if the term ended as terms do: the session expired or another was elected.
 func (c *Controller) lead(ctx context.Context, t *term) error {
 	c.active.Store(t)
 	err := t.run()
 	c.active.Store(nil)
 	t.end()
 	if ctx.Err() == nil {
-		c.Log.Warn("resigned", "epoch", t.epoch, "reason", err)
+		c.Log.Warn("resigned as controller", "epoch", t.epoch, "reason", err)
 	}
-	return nil
+	if errors.Is(err, errExpired) || errors.Is(err, errMoved) {
+		return nil
+	}
+	return err
 }
 
 // Active says whether this broker is the controller.

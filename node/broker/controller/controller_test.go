@@ -56,7 +56,7 @@ func TestWhenTheControllerDiesTheNextOneHealsTheClusterAsRecorded(t *testing.T) 
 func TestWhenAnotherBrokerDiesEachOfItsPartitionsChangesOnce(t *testing.T) {
 	c, nodes := three(t)
 	c.createTopic("t1", []int32{3, 2, 1}, []int32{2, 1, 3}, []int32{1, 3, 2}, []int32{2})
-	c.awaitState("t1", 3, seen{2, 0, []int32{2}})
+	nodes[1].await(t, "all of t1", func(all []kmsg.Request) bool { return lastMetadata(all, "t1", 3) != nil })
 	nodes[1].forget()
 	c.kill(nodes[2])
 	c.awaitState("t1", 0, seen{3, 1, []int32{3, 1}})

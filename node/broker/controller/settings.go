@@ -7,7 +7,7 @@ type Settings struct {
 	UncleanLeaderElectionEnable     bool          // unclean.leader.election.enable, unless the topic says otherwise
 	AutoLeaderRebalanceEnable       bool          // auto.leader.rebalance.enable
 	LeaderImbalancePerBrokerPercent int           // leader.imbalance.per.broker.percentage
-	LeaderImbalanceCheckInterval    time.Duration // leader.imbalance.check.interval.seconds
+	LeaderImbalanceCheckInterval    time.Duration // leader.imbalance.check.interval.seconds, more than 0
 	ControllerSocketTimeout         time.Duration // controller.socket.timeout.ms: a request to a broker is repeated after it
 	DeleteTopicEnable               bool          // delete.topic.enable
 	InterBrokerListenerName         string        // inter.broker.listener.name

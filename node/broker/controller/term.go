@@ -62,7 +62,7 @@ func (t *term) run() error {
 	if err := t.takeOver(); err != nil {
 		return t.cause(err)
 	}
-	t.log.Info("elected", "epoch", t.epoch, "brokers", len(t.view.brokers), "topics", len(t.view.topics), "took", time.Since(start).Round(time.Millisecond))
+	t.log.Info("elected controller", "epoch", t.epoch, "brokers", len(t.view.brokers), "topics", len(t.view.topics), "took", time.Since(start).Round(time.Millisecond))
 	for {
 		select {
 		case e := <-t.events:

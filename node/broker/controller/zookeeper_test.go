@@ -1,74 +1,46 @@
 package controller
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/go-zookeeper/zk"
 
-	"kdrill/testdata/need"
+	"kdrill/node/coordinator"
 )
 
-// server is the ZooKeeper that the tests of this package share; the first one starts it.
-var server struct {
-	sync.Mutex
-	address string
-	process *exec.Cmd
-	dir     string
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if server.process != nil {
-		_ = server.process.Process.Kill()
-		_ = server.process.Wait()
-		_ = os.RemoveAll(server.dir)
-	}
-	os.Exit(code)
-}
-
-// zooKeeper returns the address of a ZooKeeper without znodes.
+// zooKeeper runs a coordinator for the time of a test and returns its address.
 func zooKeeper(t testing.TB) string {
 	t.Helper()
-	server.Lock()
-	defer server.Unlock()
-	if server.process == nil {
-		startZooKeeper(t)
-	}
-	wipe(t, connect(t, server.address, 10*time.Second))
-	return server.address
-}
-
-func startZooKeeper(t testing.TB) {
-	t.Helper()
-	java := need.Program(t, "java", "default-jre-headless")
-	var jars []string
-	for _, name := range []string{"zookeeper", "zookeeper-jute", "slf4j-api", "slf4j-nop", "netty-all", "snappy-java", "metrics-core"} {
-		jars = append(jars, need.File(t, "/usr/share/java/"+name+".jar", "zookeeper libslf4j-java"))
-	}
-	dir, err := os.MkdirTemp("", "zookeeper")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := freePort(t)
-	config := fmt.Sprintf("tickTime=200\ndataDir=%s\nclientPortAddress=127.0.0.1\nclientPort=%d\nadmin.enableServer=false\nmaxClientCnxns=0\nmaxSessionTimeout=60000\n", dir, port)
+	dir, port := t.TempDir(), freePort(t)
+	config := fmt.Sprintf("tickTime=200\ndataDir=%s\nclientPort=%d\nmaxClientCnxns=0\nmaxSessionTimeout=60000\n", dir, port)
 	path := filepath.Join(dir, "zoo.cfg")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	process := exec.Command(java, "-Xmx256m", "-cp", strings.Join(jars, ":"), "org.apache.zookeeper.server.ZooKeeperServerMain", path)
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
+	ctx, stop := context.WithCancel(context.Background())
+	serving, ended := &lineWatch{text: "coordinator serving", seen: make(chan struct{})}, make(chan error, 1)
+	go func() { ended <- coordinator.Run(ctx, path, serving) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("coordinator: %v", err)
+		}
+	})
+	select {
+	case <-serving.seen:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the coordinator does not serve after 20 s")
 	}
-	server.process, server.dir, server.address = process, dir, fmt.Sprintf("127.0.0.1:%d", port)
+	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 func freePort(t testing.TB) int {
@@ -81,18 +53,26 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
+// lineWatch closes seen when a line of a log contains text.
+type lineWatch struct {
+	text string
+	seen chan struct{}
+	once sync.Once
+}
+
+func (w *lineWatch) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte(w.text)) {
+		w.once.Do(func() { close(w.seen) })
+	}
+	return len(line), nil
+}
+
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
 
 // connect opens a session that ends with the test.
-func connect(t testing.TB, address string, timeout time.Duration) *zk.Conn {
-	t.Helper()
-	conn, _ := connectThrough(t, address, timeout, net.DialTimeout)
-	return conn
-}
-
-func connectThrough(t testing.TB, address string, timeout time.Duration, dial zk.Dialer) (*zk.Conn, <-chan zk.Event) {
+func connect(t testing.TB, address string, timeout time.Duration, dial zk.Dialer) *zk.Conn {
 	t.Helper()
 	conn, events, err := zk.Connect([]string{address}, timeout, zk.WithDialer(dial), zk.WithLogger(quiet{}), zk.WithLogInfo(false))
 	if err != nil {
@@ -103,54 +83,10 @@ func connectThrough(t testing.TB, address string, timeout time.Duration, dial zk
 		select {
 		case <-events:
 		case <-time.After(20 * time.Second):
-			t.Fatalf("no session with ZooKeeper at %s within 20 s", address)
+			t.Fatalf("no session with the coordinator at %s within 20 s", address)
 		}
 	}
-	return conn, events
-}
-
-func wipe(t testing.TB, conn *zk.Conn) {
-	t.Helper()
-	tm := &term{store: &store{ctx: t.Context(), conn: conn}}
-	names, _, err := conn.Children("/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		if name == "zookeeper" {
-			continue
-		}
-		paths, err := tm.tree("/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = parallelInOrder(paths, func(path string) error { return conn.Delete(path, -1) })
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// parallelInOrder deletes level by level, the deepest first.
-func parallelInOrder(paths []string, do func(string) error) error {
-	levels := map[int][]string{}
-	deepest := 0
-	for _, p := range paths {
-		n := strings.Count(p, "/")
-		levels[n] = append(levels[n], p)
-		deepest = max(deepest, n)
-	}
-	for n := deepest; n > 0; n-- {
-		if err := parallel(len(levels[n]), func(i int) error {
-			if err := do(levels[n][i]); err != nil && err != zk.ErrNoNode {
-				return err
-			}
-			return nil
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
+	return conn
 }
 
 func testLog(t testing.TB, id int32) *slog.Logger {
