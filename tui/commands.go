@@ -1,0 +1,150 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"kdrill/admin"
+	"kdrill/themes"
+	"kdrill/tui/ui"
+)
+
+// commands performs what was wished for. It is the only part of the console that talks to the cluster; every deed runs
+// on a goroutine of its own and answers with a message.
+type commands struct {
+	kafka    Kafka
+	nodes    Nodes
+	observer Observer
+	watched  admin.Interest
+
+	mu     sync.Mutex
+	ctx    context.Context
+	send   func(tea.Msg)
+	tails  map[string]context.CancelFunc // by topic
+	logs   map[string]context.CancelFunc // by node
+	ending sync.WaitGroup
+}
+
+func newCommands(cfg Config) *commands {
+	return &commands{
+		kafka: cfg.Kafka, nodes: cfg.Nodes, observer: cfg.Observer,
+		ctx: context.Background(), send: func(tea.Msg) {},
+		tails: map[string]context.CancelFunc{}, logs: map[string]context.CancelFunc{},
+	}
+}
+
+// deedTimeout is how long one deed may take.
+const deedTimeout = 30 * time.Second
+
+// do does a deed; [ui.Done] says how it ended.
+func (c *commands) do(d ui.Deed, at time.Time) tea.Cmd {
+	return func() tea.Msg {
+		ctx, cancel := context.WithTimeout(c.ctx, deedTimeout)
+		defer cancel()
+		result, err := c.perform(ctx, d)
+		return ui.Done{Deed: d, Result: result, Err: err, At: at}
+	}
+}
+
+var errNoCluster = errors.New("there is no connection to the cluster")
+
+func (c *commands) perform(ctx context.Context, d ui.Deed) (string, error) {
+	if f, ok := d.(ui.Fault); ok {
+		if c.nodes == nil {
+			return "", errors.New("nobody supervises the nodes of this cluster")
+		}
+		return capital(string(f.Verb)) + " sent to " + f.Node + ".", c.nodes.Do(ctx, f.Node, f.Verb, "console")
+	}
+	if c.kafka == nil {
+		return "", errNoCluster
+	}
+	switch d := d.(type) {
+	case ui.CreateTopic:
+		return "Topic " + d.Spec.Name + " created.", c.kafka.CreateTopic(ctx, d.Spec)
+	case ui.DeleteTopic:
+		return "Topic " + d.Topic + " deleted.", c.kafka.DeleteTopic(ctx, d.Topic)
+	case ui.AddPartitions:
+		return fmt.Sprintf("Topic %s has %d partitions.", d.Topic, d.Total), c.kafka.AddPartitions(ctx, d.Topic, d.Total)
+	case ui.AlterConfig:
+		set, unset := map[string]string{d.Name: d.Value}, []string(nil)
+		if d.Unset {
+			set, unset = nil, []string{d.Name}
+		}
+		return d.Name + " of " + d.Topic + " changed.", c.kafka.AlterTopicConfig(ctx, d.Topic, set, unset)
+	case ui.Produce:
+		return c.produce(ctx, d)
+	case ui.Elect:
+		return c.elect(ctx, d)
+	}
+	return "", fmt.Errorf("%T: not known", d)
+}
+
+func (c *commands) produce(ctx context.Context, p ui.Produce) (string, error) {
+	key := []byte(p.Key)
+	if p.NoKey {
+		key = nil
+	}
+	partition, offset, err := c.kafka.Produce(ctx, p.Topic, key, []byte(p.Value))
+	return fmt.Sprintf("Written to %s/%d at offset %d.", p.Topic, partition, offset), err
+}
+
+func (c *commands) elect(ctx context.Context, e ui.Elect) (string, error) {
+	results, err := c.kafka.ElectPreferred(ctx, e.Partitions)
+	if err != nil {
+		return "", err
+	}
+	failed := slices.DeleteFunc(slices.Clone(results), func(r admin.Election) bool { return r.Error == "" })
+	if len(failed) > 0 {
+		f := failed[0]
+		return "", fmt.Errorf("%d of %d not elected, %s/%d: %s", len(failed), len(results), f.Topic, f.Partition, f.Error)
+	}
+	return ui.Plural(len(results), "partition") + " led by the preferred replica.", nil
+}
+
+// watch tells the observer what to look at, if that changed.
+func (c *commands) watch(i admin.Interest) tea.Cmd {
+	if c.observer == nil || reflect.DeepEqual(i, c.watched) {
+		return nil
+	}
+	c.watched = i
+	c.observer.SetInterest(i)
+	return nil
+}
+
+// readConfigs asks for the configs of a topic.
+func (c *commands) readConfigs(topic string) tea.Cmd {
+	return func() tea.Msg {
+		if c.kafka == nil {
+			return ui.Configs{Topic: topic, Err: errNoCluster}
+		}
+		ctx, cancel := context.WithTimeout(c.ctx, deedTimeout)
+		defer cancel()
+		entries, err := c.kafka.TopicConfigs(ctx, topic)
+		return ui.Configs{Topic: topic, Entries: entries, Err: err}
+	}
+}
+
+// save writes a file that must not exist yet.
+func (c *commands) save(s ui.Save) tea.Cmd {
+	return func() tea.Msg {
+		file, err := os.OpenFile(s.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err == nil {
+			_, err = file.WriteString(s.Text)
+			err = errors.Join(err, file.Close())
+		}
+		if err != nil {
+			return ui.Toast{Text: "Not saved: " + err.Error(), Role: themes.Bad}
+		}
+		path, _ := filepath.Abs(s.Name)
+		return ui.Toast{Text: "Saved to " + path}
+	}
+}

@@ -1,0 +1,68 @@
+package tui
+
+import (
+	"context"
+	"io"
+	"iter"
+	"time"
+
+	"kdrill/admin"
+	"kdrill/admin/records"
+	"kdrill/cluster"
+)
+
+// Config is what the console shows and what it may do.
+type Config struct {
+	Cluster  string // its name, or the bootstrap address of a cluster that is not local
+	Contexts []string
+
+	Snapshots <-chan *admin.Snapshot // newest wins
+	Events    <-chan admin.Event
+	Statuses  <-chan cluster.Status // nil where nobody supervises; newest wins
+
+	Observer Observer
+	Kafka    Kafka
+	Nodes    Nodes // nil where nobody supervises
+
+	ReadOnly bool
+	// MayStop lets the user stop the cluster when leaving the console.
+	MayStop  bool
+	Theme    string // dark, light, plain; empty asks the terminal
+	Mouse    bool
+	Command  string // typed into the command line at the start: "topic orders"
+	Interval time.Duration
+
+	Input       io.Reader // nil is the terminal
+	Output      io.Writer
+	Environment []string
+}
+
+// Observer is told what to look at.
+type Observer interface {
+	SetInterest(admin.Interest)
+	Refresh()
+}
+
+// Kafka does what changes topics and records, and reads them.
+type Kafka interface {
+	CreateTopic(ctx context.Context, spec admin.TopicSpec) error
+	DeleteTopic(ctx context.Context, name string) error
+	AddPartitions(ctx context.Context, topic string, total int32) error
+	AlterTopicConfig(ctx context.Context, topic string, set map[string]string, unset []string) error
+	TopicConfigs(ctx context.Context, topic string) ([]admin.ConfigEntry, error)
+	ElectPreferred(ctx context.Context, partitions []admin.TopicPartition) ([]admin.Election, error)
+	Produce(ctx context.Context, topic string, key, value []byte) (partition int32, offset int64, err error)
+	Tail(spec records.Spec) (*records.Tail, error)
+}
+
+// Nodes is the supervisor of a local cluster.
+type Nodes interface {
+	Do(ctx context.Context, node string, verb cluster.Verb, by string) error
+	Log(ctx context.Context, node string, lines int, follow bool) iter.Seq2[string, error]
+}
+
+// Outcome is how the user left the console.
+type Outcome struct {
+	Stop    bool   // the local cluster should be stopped
+	Context string // another cluster should be shown
+}

@@ -1,0 +1,95 @@
+package tui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"kdrill/themes"
+	"kdrill/tui/ui"
+)
+
+// help shows every key of the screen and of the console. It is made of the key maps that dispatch uses.
+type help struct {
+	title   string
+	screen  []ui.Key
+	console []ui.Key
+	top     int
+}
+
+func (m *Model) help() *help {
+	title := m.here().screen
+	if m.here().arg != "" {
+		title += " " + m.here().arg
+	}
+	return &help{title: "Keys of " + title, screen: m.screen().Keys(), console: m.keys()}
+}
+
+// Press implements ui.Overlay.
+func (h *help) Press(k tea.KeyPressMsg) (bool, tea.Cmd) {
+	switch k.String() {
+	case "j", "down", "pgdown", "ctrl+d":
+		h.top++
+	case "k", "up", "pgup", "ctrl+u":
+		h.top = max(0, h.top-1)
+	default:
+		return true, nil
+	}
+	return false, nil
+}
+
+// Box implements ui.Overlay: two columns where there is room, the screen's keys first.
+func (h *help) Box(f ui.Frame) ui.Box {
+	width := 44
+	columns := 1
+	if f.Width >= 2*width+10 {
+		columns = 2
+	}
+	screen, console := describe(h.screen, width), describe(h.console, width)
+	var lines []ui.Line
+	if columns == 1 {
+		lines = append(append(append(lines, screen...), nil), console...)
+	} else {
+		for i := range max(len(screen), len(console)) {
+			var line ui.Line
+			if i < len(screen) {
+				line = append(line, screen[i]...)
+			}
+			line = line.Gap(width - line.Width() + 2)
+			if i < len(console) {
+				line = append(line, console[i]...)
+			}
+			lines = append(lines, line)
+		}
+	}
+	room := max(1, f.Height-6)
+	h2 := min(h.top, max(0, len(lines)-room))
+	end := min(len(lines), h2+room)
+	shown := lines[h2:end]
+	if end < len(lines) {
+		shown = append(append([]ui.Line{}, shown[:len(shown)-1]...), ui.Styled(themes.Dim, "j  more below"))
+	}
+	return ui.Box{Title: ui.Styled(themes.Strong, h.title), Lines: shown}
+}
+
+func describe(keys []ui.Key, width int) []ui.Line {
+	var lines []ui.Line
+	for _, k := range keys {
+		if k.Does == "" {
+			continue
+		}
+		names := ui.Fit(strings.Join(strings.Fields(k.Keys), " "), 12, false)
+		line := ui.Line{}.Add(themes.Key, names).Gap(1)
+		if k.Not != "" {
+			lines = append(lines, line.Add(themes.Faint, ui.Cut(k.Does, width-13, true)))
+			continue
+		}
+		lines = append(lines, line.Text(ui.Cut(k.Does, width-13, true)))
+	}
+	return lines
+}
+
+// Keys implements ui.Overlay.
+func (h *help) Keys() []ui.Key {
+	return []ui.Key{{Keys: "esc", Hint: "close"}, {Keys: "j", Hint: "down"}}
+}

@@ -1,0 +1,191 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"kdrill/themes"
+	"kdrill/tui/ui"
+)
+
+// press hands a key to the overlay on top, else to the screen, else to the console.
+func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
+	if k.String() == "ctrl+c" {
+		return m.interrupt()
+	}
+	if top := len(m.stack) - 1; top >= 0 {
+		l := m.stack[top]
+		done, cmd := l.Press(k)
+		if done {
+			m.stack = slices.DeleteFunc(m.stack, func(x layer) bool { return x.id == l.id })
+		}
+		return m.grant(cmd)
+	}
+	if key, ok := ui.Find(m.screen().Keys(), k.String()); ok {
+		return m.grant(key.Press())
+	}
+	if key, ok := ui.Find(m.keys(), k.String()); ok {
+		return m.grant(key.Press())
+	}
+	return nil
+}
+
+// keys are those of the console itself.
+func (m *Model) keys() []ui.Key {
+	now := func(f func() tea.Cmd) func() tea.Cmd { return f }
+	keys := []ui.Key{
+		{Keys: ":", Does: "command line", Hint: "command", Act: now(m.openPalette)},
+		{Keys: "/", Does: "filter rows: a regular expression, ! inverse, -f fuzzy", Hint: "filter", Not: m.notFiltered(), Act: now(m.openFilter)},
+		{Keys: "?", Does: "help for this screen", Hint: "help", Act: func() tea.Cmd { return ui.Wish(ui.Ask{Overlay: m.help()}) }},
+		{Keys: "esc", Does: "clear the filter, or back", Act: now(m.escape)},
+		{Keys: "q", Does: "back, or quit", Hint: m.quitHint(), Act: now(m.quit)},
+		{Keys: "ctrl+c", Does: "quit at once"},
+		{Keys: "tab", Does: "next tab", Act: func() tea.Cmd { return m.turnTab(1) }},
+		{Keys: "shift+tab", Does: "previous tab", Act: func() tea.Cmd { return m.turnTab(-1) }},
+		{Keys: "[", Does: "back in the history", Act: func() tea.Cmd { return m.turn(-1) }},
+		{Keys: "]", Does: "forward in the history", Act: func() tea.Cmd { return m.turn(1) }},
+		{Keys: "r", Does: "refresh now", Act: now(m.refresh)},
+		{Keys: "z", Does: "freeze the display, or go on", Act: now(m.freeze)},
+		{Keys: "c", Does: "copy the selected name", Not: m.notSelected(), Act: now(m.copySelection)},
+		{Keys: "ctrl+s", Does: "save this screen to a file", Act: now(m.saveScreen)},
+		{Keys: "@", Does: "action log: what was done, as command lines", Act: func() tea.Cmd { return ui.Wish(ui.Open{Screen: "actions"}) }},
+		{Keys: ".", Does: "repeat the last fault", Not: m.notRepeatable(), Act: func() tea.Cmd { return ui.Wish(m.stopwatch.last) }},
+	}
+	for i, s := range sections {
+		keys = append(keys, ui.Key{Keys: strconv.Itoa(i + 1), Does: s.title, Act: func() tea.Cmd { return ui.Wish(ui.Open{Screen: s.name}) }})
+	}
+	return keys
+}
+
+func (m *Model) notFiltered() string {
+	if _, ok := m.screen().(ui.Filterable); !ok {
+		return "this screen has no rows to filter"
+	}
+	return ""
+}
+
+func (m *Model) notSelected() string {
+	if s, ok := m.screen().(ui.Selector); !ok || s.Selection() == "" {
+		return "nothing is selected here"
+	}
+	return ""
+}
+
+func (m *Model) notRepeatable() string {
+	switch {
+	case m.data.Access.NoFaults != "":
+		return m.data.Access.NoFaults
+	case m.stopwatch.last.Node == "":
+		return "no fault was injected from this console yet"
+	}
+	return ""
+}
+
+func (m *Model) quitHint() string {
+	if m.atSection() {
+		return "quit"
+	}
+	return "back"
+}
+
+// atSection says whether the screen on show has a tab of its own: there, q quits.
+func (m *Model) atSection() bool {
+	_, sub := parents[m.here().screen]
+	return !sub && m.here().arg == ""
+}
+
+func (m *Model) escape() tea.Cmd {
+	if f, ok := m.screen().(ui.Filterable); ok && f.Filter() != "" {
+		f.SetFilter("")
+		return nil
+	}
+	if m.atSection() {
+		if m.here().screen == "overview" {
+			return m.toast(ui.Toast{Text: "This is the first screen: q quits."})
+		}
+		return m.goTo(place{screen: "overview"})
+	}
+	return m.up()
+}
+
+func (m *Model) turnTab(by int) tea.Cmd {
+	at := slices.IndexFunc(sections, func(s section) bool { return s.name == m.here().section() })
+	next := (at + by + len(sections)) % len(sections)
+	return m.goTo(place{screen: sections[next].name})
+}
+
+func (m *Model) refresh() tea.Cmd {
+	if m.cfg.Observer != nil {
+		m.cfg.Observer.Refresh()
+	}
+	return m.toast(ui.Toast{Text: "Refreshing."})
+}
+
+func (m *Model) freeze() tea.Cmd {
+	if m.held == nil {
+		held := m.data
+		m.held = &held
+		return nil
+	}
+	now, page := m.data.Now, m.data.Page
+	m.data, m.held = *m.held, nil
+	m.data.Now, m.data.Page = now, page
+	return m.tell(m.data)
+}
+
+func (m *Model) copySelection() tea.Cmd {
+	return ui.Wish(ui.Copy{Text: m.screen().(ui.Selector).Selection()})
+}
+
+// saveScreen writes what is on show to a file.
+func (m *Model) saveScreen() tea.Cmd {
+	name := fmt.Sprintf("kdrill-%s-%s.txt", m.here().screen, m.data.Now.Format("20060102-150405"))
+	return ui.Wish(ui.Save{Name: name, Text: ansi.Strip(m.draw()) + "\n"})
+}
+
+// quit goes back, or asks how to leave.
+func (m *Model) quit() tea.Cmd {
+	if !m.atSection() {
+		return m.up()
+	}
+	if !m.cfg.MayStop {
+		return ui.Wish(leaveMsg{})
+	}
+	return m.push(&ui.Confirm{
+		Title: "Leave the console",
+		Body: []ui.Line{
+			ui.Plain("The cluster " + m.cfg.Cluster + " consists of processes of its own: it can stay up."),
+			ui.Styled(themes.Dim, "kdrill opens the console again, kdrill down stops the cluster."),
+		},
+		Cancel:  "Leave it running",
+		First:   ui.Wish(leaveMsg{}),
+		Choices: []ui.Choice{{Name: "Stop it", Act: ui.Wish(leaveMsg{Outcome{Stop: true}})}},
+	})
+}
+
+// leaveMsg ends the console.
+type leaveMsg struct{ Outcome }
+
+// interrupt quits at once, unless a fault is open: then it asks, and a second one quits.
+func (m *Model) interrupt() tea.Cmd {
+	asking := slices.ContainsFunc(m.stack, func(l layer) bool { _, ok := l.Overlay.(*leaving); return ok })
+	if !m.stopwatch.open() || asking {
+		return tea.Quit
+	}
+	return m.push(&leaving{ui.Confirm{
+		Title: "A fault is open: " + m.stopwatch.what(),
+		Body: []ui.Line{
+			ui.Plain("Nobody watches how the cluster recovers when the console is left."),
+			ui.Styled(themes.Dim, "ctrl+c once more leaves."),
+		},
+		Cancel:  "Stay",
+		Choices: []ui.Choice{{Name: "Leave", Act: ui.Wish(leaveMsg{})}},
+	}})
+}
+
+// leaving is the question of interrupt.
+type leaving struct{ ui.Confirm }

@@ -1,0 +1,230 @@
+// Package topics is the list of all topics.
+//
+// One row a topic, made of the snapshot: partitions, replication, what is wrong with it, records, size, rate. Keys create,
+// delete, tail and produce, or open the topic.
+//
+// It lives on the root model's goroutine, as all screens do.
+package topics
+
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+
+	"kdrill/admin"
+	"kdrill/themes"
+	"kdrill/tui/ui"
+)
+
+// Screen is the list of topics.
+type Screen struct {
+	data     ui.Data
+	table    ui.Table
+	internal bool // the cluster's own topics are shown
+}
+
+// New makes the screen.
+func New() *Screen {
+	s := &Screen{table: ui.NewTable(
+		ui.Column{Title: "topic", Min: 16, Max: 60, Fill: true},
+		ui.Column{Title: "partitions", Right: true},
+		ui.Column{Title: "RF", Right: true, Priority: 3},
+		ui.Column{Title: "min ISR", Right: true, Priority: 6},
+		ui.Column{Title: "state", Min: 14, Priority: 1, Watch: true},
+		ui.Column{Title: "records", Right: true, Priority: 2, Min: 9},
+		ui.Column{Title: "size", Right: true, Priority: 5, Min: 7},
+		ui.Column{Title: "rate", Right: true, Priority: 4, Min: 7},
+	)}
+	s.table.Empty = "There are no topics yet. Press n to create the first one."
+	return s
+}
+
+// Interest asks for offsets and sizes of all topics.
+func (s *Screen) Interest() admin.Interest { return admin.Interest{AllOffsets: true, LogDirs: true} }
+
+// Filter implements ui.Filterable.
+func (s *Screen) Filter() string { return s.table.Filter() }
+
+// SetFilter implements ui.Filterable.
+func (s *Screen) SetFilter(text string) { s.table.SetFilter(text) }
+
+// Selection is the topic under the cursor.
+func (s *Screen) Selection() string { return s.table.Selection() }
+
+// Update takes new data.
+func (s *Screen) Update(msg tea.Msg) tea.Cmd {
+	d, ok := msg.(ui.Data)
+	if !ok {
+		return nil
+	}
+	s.data = d
+	s.fill()
+	return nil
+}
+
+func (s *Screen) fill() {
+	if s.data.Snapshot == nil {
+		return
+	}
+	rows := make([]ui.Row, 0, len(s.data.Snapshot.Topics))
+	for i := range s.data.Snapshot.Topics {
+		if t := &s.data.Snapshot.Topics[i]; s.internal || !t.Internal {
+			rows = append(rows, row(t))
+		}
+	}
+	s.table.SetRows(rows, s.data)
+}
+
+func row(t *admin.Topic) ui.Row {
+	sum := add(t)
+	name := ui.Cell{Text: t.Name}
+	if t.Internal {
+		name.Role = themes.Dim
+	}
+	return ui.Row{ID: t.Name, Cells: []ui.Cell{
+		name,
+		number(int64(len(t.Partitions))),
+		number(int64(sum.factor)),
+		number(unknown(int64(t.MinISR), t.MinISR == 0)),
+		{Text: sum.state, Role: sum.look, Order: sum.order},
+		number(sum.records),
+		{Text: ui.Bytes(sum.size), Role: themes.Dim, Order: float64(sum.size)},
+		{Text: ui.Rate(t.PerSecond), Order: t.PerSecond},
+	}}
+}
+
+func number(n int64) ui.Cell {
+	c := ui.Cell{Text: ui.Count(n), Order: float64(n)}
+	if n < 0 {
+		c.Role = themes.Faint
+	}
+	return c
+}
+
+func unknown(n int64, is bool) int64 {
+	if is {
+		return -1
+	}
+	return n
+}
+
+// sum is what the partitions of a topic amount to.
+type sum struct {
+	factor        int
+	records, size int64 // -1 unknown
+	state         string
+	look          themes.Role
+	order         float64 // the worse, the less
+}
+
+func add(t *admin.Topic) sum {
+	var s sum
+	offline, below, under := 0, 0, 0
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
+		s.factor = max(s.factor, len(p.Replicas))
+		switch {
+		case p.Offline():
+			offline++
+		case t.MinISR > 0 && len(p.ISR) < min(t.MinISR, len(p.Replicas)):
+			below++
+		case p.UnderReplicated():
+			under++
+		}
+		if p.End < 0 || p.Start < 0 {
+			s.records = -1
+		} else if s.records >= 0 {
+			s.records += p.End - p.Start
+		}
+		if p.Size < 0 {
+			s.size = -1
+		} else if s.size >= 0 {
+			s.size += p.Size
+		}
+	}
+	switch {
+	case offline > 0:
+		s.state, s.look, s.order = fmt.Sprintf("%d offline", offline), themes.Bad, -3
+	case below > 0:
+		s.state, s.look, s.order = fmt.Sprintf("%d below min ISR", below), themes.Bad, -2
+	case under > 0:
+		s.state, s.look, s.order = fmt.Sprintf("%d under-replicated", under), themes.Warn, -1
+	default:
+		s.state, s.look = "in sync", themes.Dim
+	}
+	return s
+}
+
+// Keys act on the topic under the cursor.
+func (s *Screen) Keys() []ui.Key {
+	topic := s.table.Selection()
+	none := ""
+	if topic == "" {
+		none = "no topic is selected"
+	}
+	writes := s.data.Access.NoWrites
+	if writes == "" {
+		writes = none
+	}
+	open := func(screen string) func() tea.Cmd {
+		return func() tea.Cmd { return ui.Wish(ui.Open{Screen: screen, Arg: topic}) }
+	}
+	keys := []ui.Key{
+		{Keys: "enter d", Does: "open the topic", Hint: "open", Not: none, Act: open("topic")},
+		{Keys: "t", Does: "tail its records", Hint: "tail", Not: none, Act: open("records")},
+		{Keys: "p", Does: "produce one record", Hint: "produce", Not: writes, Act: func() tea.Cmd { return ui.AskProduce(topic) }},
+		{Keys: "n", Does: "create a topic", Hint: "new", Not: s.data.Access.NoWrites, Act: func() tea.Cmd { return ui.NewTopic(s.data) }},
+		{Keys: "D", Does: "delete the topic", Hint: "delete", Not: writes, Act: func() tea.Cmd { return ui.DropTopic(s.data, topic) }},
+		{Keys: "E", Does: "make preferred replicas lead its partitions", Not: writes, Act: s.elect},
+		{Keys: "i", Does: "show or hide the cluster's own topics", Hint: "internal", Act: func() tea.Cmd {
+			s.internal = !s.internal
+			s.fill()
+			return nil
+		}},
+	}
+	return append(keys, s.table.Keys()...)
+}
+
+func (s *Screen) elect() tea.Cmd {
+	t, ok := s.data.Snapshot.Topic(s.table.Selection())
+	if !ok {
+		return nil
+	}
+	var all []admin.TopicPartition
+	for i := range t.Partitions {
+		all = append(all, admin.TopicPartition{Topic: t.Name, Partition: t.Partitions[i].ID})
+	}
+	return ui.AskElect(all)
+}
+
+// Title counts the topics.
+func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
+	left = s.table.Heading("Topics")
+	if f.Snapshot == nil {
+		return left, nil
+	}
+	if age := f.Stale(f.Snapshot.TopicsAt); age > 0 {
+		right = ui.Styled(themes.Warn, ui.Old(age))
+	}
+	hidden := 0
+	for i := range f.Snapshot.Topics {
+		if f.Snapshot.Topics[i].Internal && !s.internal {
+			hidden++
+		}
+	}
+	if hidden > 0 && right == nil {
+		right = ui.Styled(themes.Faint, fmt.Sprintf("%d internal hidden", hidden))
+	}
+	return left, right
+}
+
+// View draws the table.
+func (s *Screen) View(f ui.Frame) string {
+	switch snap := f.Snapshot; {
+	case snap == nil:
+		return ui.Note(f, themes.Dim, "Asking the brokers for their topics.")
+	case snap.Problem != "" && len(snap.Topics) == 0:
+		return ui.Note(f, themes.Bad, snap.Problem+" The console keeps trying.")
+	}
+	return s.table.View(f)
+}

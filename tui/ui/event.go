@@ -1,0 +1,100 @@
+package ui
+
+import (
+	"fmt"
+
+	"kdrill/admin"
+	"kdrill/themes"
+)
+
+// Told is one event in words, for tables and lists.
+type Told struct {
+	Tag     string // exit, zk, ctrl, lead, isr … at most five letters
+	Look    themes.Role
+	Subject string
+	What    string // broker-2 -> broker-3
+	Note    string // epoch 3 -> 4
+}
+
+// Tell puts an event into words.
+func Tell(e admin.Event) Told {
+	t := Told{Subject: e.Subject, Note: e.Note, Look: themes.Text}
+	arrow := func() string {
+		switch {
+		case e.Old == "":
+			return e.New
+		case e.New == "":
+			return e.Old
+		}
+		return e.Old + " -> " + e.New
+	}
+	say := func(tag, what string, look themes.Role) {
+		t.Tag, t.What, t.Look = tag, what, look
+	}
+	switch e.Kind {
+	case admin.KindFault:
+		say("fault", e.New, themes.Accent)
+		t.What, t.Note = "", e.Note
+		t.Subject = orElse(e.New, "fault") + " " + e.Subject
+	case admin.KindExit:
+		say("exit", e.New, themes.Bad)
+	case admin.KindStarted:
+		say("start", "pid "+e.New, themes.Text)
+	case admin.KindPaused:
+		say("pause", "stands still", themes.Warn)
+	case admin.KindResumed:
+		say("go on", "goes on", themes.Text)
+	case admin.KindSession:
+		say("zk", "session ended", themes.Warn)
+	case admin.KindJoined:
+		say("join", "registered", themes.Good)
+	case admin.KindController:
+		say("ctrl", arrow(), themes.Text)
+		t.Subject = "controller"
+		if e.New == "none" {
+			t.Look = themes.Bad
+		}
+	case admin.KindCoordinator:
+		say("zk", arrow(), themes.Text)
+	case admin.KindLeader:
+		say("lead", arrow(), themes.Text)
+	case admin.KindISR:
+		say("isr", arrow(), themes.Text)
+		if len(e.New) < len(e.Old) {
+			t.Look = themes.Warn
+		}
+	case admin.KindOffline:
+		say("down", "offline, "+orElse(e.Old, "nobody")+" led it", themes.Bad)
+	case admin.KindBelowMinISR:
+		say("isr", "below min ISR, "+e.New, themes.Bad)
+	case admin.KindGroup:
+		say("group", arrow(), themes.Text)
+	case admin.KindTopicCreated:
+		say("topic", "created, "+e.New, themes.Text)
+	case admin.KindTopicDeleted:
+		say("topic", "deleted", themes.Text)
+	case admin.KindPartitions:
+		say("topic", arrow()+" partitions", themes.Text)
+	case admin.KindRecovered:
+		say("ok", "recovered after "+e.New, themes.Good)
+	case admin.KindObserver:
+		say("look", e.Note, themes.Dim)
+		t.Note = ""
+	default:
+		say("?", e.Kind+" "+arrow(), themes.Dim)
+	}
+	if e.NewEpoch > 0 && t.Note == "" {
+		t.Note = fmt.Sprintf("epoch %d", e.NewEpoch)
+		if e.OldEpoch > 0 || e.Kind == admin.KindLeader {
+			t.Note = fmt.Sprintf("epoch %d -> %d", e.OldEpoch, e.NewEpoch)
+		}
+	}
+	return t
+}
+
+func orElse(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}

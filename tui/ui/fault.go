@@ -1,0 +1,41 @@
+package ui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"kdrill/cluster"
+)
+
+// FaultKeys are the keys that do something to a node; none is why there is no node here. role is set when the node was
+// picked by what it does.
+func FaultKeys(d Data, node, role, none string) []Key {
+	status, known := d.Node(node)
+	why := func(not string) string {
+		switch {
+		case d.Access.NoFaults != "":
+			return d.Access.NoFaults
+		case node == "":
+			return none
+		case !known:
+			return node + " is not a node of this cluster's supervisor"
+		}
+		return not
+	}
+	running := ""
+	if known && status.PID == 0 {
+		running = node + " does not run: R starts it"
+	}
+	do := func(verb cluster.Verb) func() tea.Cmd {
+		return func() tea.Cmd { return Wish(Fault{Verb: verb, Node: node, Role: role}) }
+	}
+	pause := Key{Keys: "P", Does: "pause or resume the node (SIGSTOP, SIGCONT)", Hint: "pause", Not: why(running), Act: do(cluster.Pause)}
+	if status.State == cluster.Paused {
+		pause.Hint, pause.Act = "resume", do(cluster.Resume)
+	}
+	return []Key{
+		{Keys: "K", Does: "kill the node (SIGKILL)", Hint: "kill", Not: why(running), Act: do(cluster.Kill)},
+		{Keys: "X", Does: "stop the node (SIGTERM: controlled shutdown)", Hint: "stop", Not: why(running), Act: do(cluster.Stop)},
+		pause,
+		{Keys: "R", Does: "restart the node, or start it", Hint: "restart", Not: why(""), Act: do(cluster.Restart)},
+	}
+}

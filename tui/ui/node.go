@@ -1,0 +1,185 @@
+package ui
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"kdrill/admin"
+	"kdrill/cluster"
+	"kdrill/themes"
+)
+
+// Node is one node as its supervisor and the cluster show it, together.
+type Node struct {
+	Name        string
+	Coordinator bool
+	ID          int32 // broker id, -1 for coordinators
+	Address     string
+	State       string // in sync, paused, exited by signal 9 …
+	Look        themes.Role
+	Role        string // controller, leader, follower; empty otherwise
+	PID         int
+	Up          time.Duration // 0 while it does not run or where nobody knows
+	RSS         int64
+	CPU         time.Duration
+	Restarts    int
+	LogBytes    int64 // -1 unknown
+	Leads       int   // partitions
+	Holds       int   // replicas
+	Session     time.Duration
+	Problem     string    // one sentence, empty if there is none
+	Answered    time.Time // its last answer, zero never
+}
+
+// Nodes joins what the supervisor and the snapshot know: brokers by id, then coordinators.
+func Nodes(d Data) []Node {
+	var nodes []Node
+	known := map[string]bool{}
+	if d.Status != nil {
+		for _, n := range d.Status.Nodes {
+			nodes = append(nodes, supervised(d, n))
+			known[n.Name] = true
+		}
+	}
+	if d.Snapshot == nil {
+		return nodes
+	}
+	for i := range d.Snapshot.Brokers {
+		b := &d.Snapshot.Brokers[i]
+		if known[Broker(b.ID)] {
+			continue
+		}
+		n := Node{Name: Broker(b.ID), ID: b.ID, Address: net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port)))}
+		n.fromBroker(d, b)
+		nodes = append(nodes, n)
+	}
+	if len(known) == 0 {
+		for i, c := range d.Snapshot.Coordinators {
+			n := Node{Name: fmt.Sprintf("coordinator-%d", i+1), Coordinator: true, ID: -1, Address: c.Address, LogBytes: -1}
+			n.fromCoordinator(c)
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
+}
+
+func supervised(d Data, s cluster.NodeStatus) Node {
+	n := Node{
+		Name: s.Name, ID: int32(s.ID), Address: s.Address, PID: s.PID, RSS: s.RSS, CPU: s.CPU, Restarts: s.Restarts, LogBytes: -1,
+		Session: s.Session, Coordinator: s.Role == cluster.Coordinator,
+	}
+	if s.PID > 0 && !s.Started.IsZero() {
+		n.Up = max(d.Now.Sub(s.Started), time.Second)
+	}
+	if n.Coordinator {
+		n.ID = -1
+		n.State, n.Look = "serving", themes.Text
+		if d.Snapshot != nil {
+			for _, c := range d.Snapshot.Coordinators {
+				if c.Address == s.Address {
+					n.fromCoordinator(c)
+				}
+			}
+		}
+	} else {
+		n.State, n.Look = "serving", themes.Text
+		if d.Snapshot != nil {
+			if b, ok := d.Snapshot.Broker(n.ID); ok {
+				n.fromBroker(d, b)
+			} else {
+				n.State, n.Look = "not registered", themes.Warn
+			}
+			n.count(d.Snapshot)
+		}
+	}
+	if s.State != cluster.Serving {
+		n.Role = ""
+		n.State, n.Look = string(s.State), themes.Warn
+		switch s.State {
+		case cluster.Exited, cluster.BackOff:
+			n.Look = themes.Bad
+			if s.Exit != "" {
+				n.State += " " + s.Exit
+			}
+		case cluster.Stopped:
+			n.Look = themes.Dim
+		}
+		n.Problem = s.Reason
+	}
+	return n
+}
+
+// fromBroker says how the cluster sees the broker.
+func (n *Node) fromBroker(d Data, b *admin.Broker) {
+	n.LogBytes, n.Answered = b.LogBytes, b.Answered
+	n.count(d.Snapshot)
+	behind := 0
+	for i := range d.Snapshot.Topics {
+		for j := range d.Snapshot.Topics[i].Partitions {
+			p := &d.Snapshot.Topics[i].Partitions[j]
+			if len(p.ISR) == len(p.Replicas) {
+				continue
+			}
+			for _, id := range p.Out() {
+				if id == n.ID {
+					behind++
+				}
+			}
+		}
+	}
+	switch {
+	case !b.Registered:
+		n.State, n.Look = "not registered", themes.Bad
+	case b.Error != "":
+		n.State, n.Look, n.Problem = "does not answer", themes.Warn, b.Error
+	case behind > 0:
+		n.State, n.Look = fmt.Sprintf("behind in %d", behind), themes.Warn
+	default:
+		n.State, n.Look = "in sync", themes.Text
+	}
+	if d.Snapshot.Controller == n.ID {
+		n.Role = "controller"
+	}
+}
+
+// count counts the partitions that a broker leads and holds.
+func (n *Node) count(s *admin.Snapshot) {
+	n.Leads, n.Holds = 0, 0
+	for i := range s.Topics {
+		for j := range s.Topics[i].Partitions {
+			p := &s.Topics[i].Partitions[j]
+			if p.Leader == n.ID {
+				n.Leads++
+			}
+			for _, id := range p.Replicas {
+				if id == n.ID {
+					n.Holds++
+				}
+			}
+		}
+	}
+}
+
+func (n *Node) fromCoordinator(c admin.Coordinator) {
+	n.Answered = c.Answered
+	switch {
+	case c.Error != "":
+		n.State, n.Look, n.Problem = "does not answer", themes.Warn, c.Error
+	case c.Role == "":
+		n.State, n.Look = "not serving", themes.Warn
+	default:
+		n.State, n.Look, n.Role = "serving", themes.Text, c.Role
+	}
+}
+
+// Port is the address without a loopback host.
+func (n Node) Port() string {
+	host, port, err := net.SplitHostPort(n.Address)
+	if err == nil && (host == "127.0.0.1" || host == "localhost" || host == "::1" || strings.HasPrefix(host, "127.")) {
+		return ":" + port
+	}
+	return n.Address
+}
