@@ -136,7 +136,7 @@ func (w *stopwatch) steps(width int) ui.Line {
 	default:
 		step("detected", "not yet", themes.Warn)
 	}
-	if r.MoveControl {
+	if r.MoveController {
 		if r.Controller > 0 {
 			step("controller", plus(r.Controller, r.Detected), themes.Strong)
 		} else {
@@ -155,7 +155,7 @@ func (w *stopwatch) steps(width int) ui.Line {
 	case r.Full > 0:
 		step("ISR full", ui.Took(r.Full), themes.Strong)
 	case r.Returned > 0:
-		step("ISR full", fmt.Sprintf("%d of %d", r.InSync, r.NeedsFull), themes.Warn)
+		step("ISR full", fmt.Sprintf("%d of %d", r.InSync, r.ToSync), themes.Warn)
 	case w.led() && r.Detected > 0:
 		step("ISR full", "waits for "+r.Fault.Subject+" (R restarts it)", themes.Warn)
 	}
