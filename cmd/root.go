@@ -86,6 +86,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.zookeeper, "zookeeper", "", "ZooKeeper of that cluster, host:port,…/chroot")
 	flags.StringVar(&a.commandConfig, "command-config", "", "client.properties with security settings")
 	flags.StringVarP(&a.output, "output", "o", "text", "text or json")
+	addConsole(root, a)
 	root.AddCommand(newNode(a))
 	root.AddCommand(newUp(a), newDown(a), newPS(a), newLogs(a), newAdd(a), newClusters(a), newSupervise(a))
 	root.AddCommand(newFaults(a)...)

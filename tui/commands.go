@@ -93,8 +93,7 @@ func (c *commands) produce(ctx context.Context, p ui.Produce) (string, error) {
 	if p.NoKey {
 		key = nil
 	}
-	partition, offset, err := c.kafka.Produce(ctx, p.Topic, key, []byte(p.Value))
-	return fmt.Sprintf("Written to %s/%d at offset %d.", p.Topic, partition, offset), err
+	return "Written to " + p.Topic + ".", c.kafka.Produce(ctx, p.Topic, key, []byte(p.Value))
 }
 
 func (c *commands) elect(ctx context.Context, e ui.Elect) (string, error) {

@@ -51,8 +51,8 @@ type Kafka interface {
 	AlterTopicConfig(ctx context.Context, topic string, set map[string]string, unset []string) error
 	TopicConfigs(ctx context.Context, topic string) ([]admin.ConfigEntry, error)
 	ElectPreferred(ctx context.Context, partitions []admin.TopicPartition) ([]admin.Election, error)
-	Produce(ctx context.Context, topic string, key, value []byte) (partition int32, offset int64, err error)
-	Tail(spec records.Spec) (*records.Tail, error)
+	Produce(ctx context.Context, topic string, key, value []byte) error
+	Tail(ctx context.Context, spec records.Spec) (*records.Tail, error)
 }
 
 // Nodes is the supervisor of a local cluster.

@@ -22,7 +22,7 @@ func (c *commands) tail(spec records.Spec) tea.Cmd {
 	}
 	ctx := c.begin(c.tails, spec.Topic)
 	return func() tea.Msg {
-		t, err := c.kafka.Tail(spec)
+		t, err := c.kafka.Tail(ctx, spec)
 		if err != nil {
 			return ui.Batch{Topic: spec.Topic, Err: err}
 		}

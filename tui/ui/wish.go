@@ -163,7 +163,7 @@ func (p Produce) Line() string {
 	if p.NoKey {
 		return fmt.Sprintf("echo %s | kdrill produce %s", Quote(p.Value), Quote(p.Topic))
 	}
-	return fmt.Sprintf("echo %s | kdrill produce %s --key-separator :", Quote(p.Key+":"+p.Value), Quote(p.Topic))
+	return fmt.Sprintf("echo %s | kdrill produce %s --key :", Quote(p.Key+":"+p.Value), Quote(p.Topic))
 }
 
 // Elect makes preferred replicas lead their partitions again; all partitions if none is named.
