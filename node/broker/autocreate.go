@@ -88,7 +88,7 @@ func (b *Broker) coordinator(ctx context.Context, listener string, kind int8, ke
 		}
 		return -1, "", -1, refuse(kerr.CoordinatorNotAvailable, "%s is being created", offsetsTopic)
 	}
-	p, ok := topic.Partitions[b.groupPartition(key)]
+	p, ok := topic.Partitions[b.groups.PartitionFor(key)]
 	if !ok {
 		return -1, "", -1, kerr.CoordinatorNotAvailable
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"kdrill/node/broker/controller"
+	"kdrill/node/broker/group"
 	"kdrill/node/broker/metadata"
 	"kdrill/node/broker/replica"
 	"kdrill/node/broker/settings"
@@ -34,6 +35,7 @@ type Broker struct {
 	configs      *topicConfigs
 	replicas     *replica.Replicas
 	controller   *controller.Controller
+	groups       *group.Coordinator
 	peers        *peers
 	producerIDs  *producerIDs
 	handlers     map[int16]handler
@@ -69,6 +71,7 @@ func (b *Broker) assemble(dir *log.Dir) {
 		BrokerID: s.BrokerID, ZK: b.zk.Conn, Registered: b.registration.Registered, Dial: b.dialRegistered,
 		Settings: controllerSettings(s), Log: b.log,
 	})
+	b.groups = b.newGroups()
 	b.handlers = b.routes()
 }
 
@@ -126,7 +129,7 @@ func (b *Broker) serve(ctx context.Context) error {
 		connections.Go(func() error { return b.server(b.settings.Listeners[i].Name).Serve(serving, l) })
 	}
 	parts.Go(connections.Wait)
-	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.configs.Run, b.registration.Run, b.runGroups} {
+	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.configs.Run, b.registration.Run, b.groups.Run} {
 		parts.Go(func() error { return run(alive) })
 	}
 	b.log.Info("broker ready", "id", b.settings.BrokerID, "address", b.settings.Advertised[0].Address())

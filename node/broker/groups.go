@@ -2,16 +2,87 @@ package broker
 
 import (
 	"context"
+	"iter"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kdrill/node/broker/group"
+	"kdrill/node/broker/replica"
+	"kdrill/node/broker/settings"
+	"kdrill/node/wire"
 )
 
-// lead and resign tell the group coordinator of the partitions of the offsets topic.
+// Groups live in the partitions of the offsets topic that this broker leads.
 
-func (b *Broker) lead(topic string, partition, leaderEpoch int32) {}
+func (b *Broker) newGroups() *group.Coordinator {
+	return group.New(group.Config{
+		Partitions: func() int32 {
+			if t := b.cache.Current().Topics[offsetsTopic]; t != nil {
+				return int32(len(t.Partitions))
+			}
+			return 0
+		},
+		Store:    offsetsStore{b.replicas},
+		Settings: groupSettings(b.settings.Values),
+		Log:      b.log,
+	})
+}
 
-func (b *Broker) resign(topic string, partition int32) {}
+// offsetsStore keeps what group coordinators remember.
+type offsetsStore struct{ replicas *replica.Replicas }
 
-func (b *Broker) groupPartition(group string) int32 { return 0 }
+func (s offsetsStore) Append(ctx context.Context, partition, epoch int32, batch []byte) error {
+	return s.replicas.AppendInternal(ctx, offsetsTopic, partition, epoch, batch)
+}
 
-func (b *Broker) runGroups(ctx context.Context) error { <-ctx.Done(); return nil }
+func (s offsetsStore) Read(partition int32) iter.Seq2[[]byte, error] {
+	return s.replicas.ReadInternal(offsetsTopic, partition)
+}
 
-func (b *Broker) routeGroups(map[int16]handler) {}
+// lead tells the coordinator of partitions that this broker leads from now on.
+func (b *Broker) lead(topic string, partition, leaderEpoch int32) {
+	if topic == offsetsTopic {
+		b.groups.Lead(partition, leaderEpoch)
+	}
+}
+
+// resign tells the coordinator of partitions that this broker leads no more.
+func (b *Broker) resign(topic string, partition int32) {
+	if topic == offsetsTopic {
+		b.groups.Resign(partition)
+	}
+}
+
+func (b *Broker) routeGroups(routes map[int16]handler) {
+	routes[8] = onGroup(b.groups.OffsetCommit)
+	routes[9] = onGroup(b.groups.OffsetFetch)
+	routes[11] = onGroup(b.groups.JoinGroup)
+	routes[12] = onGroup(b.groups.Heartbeat)
+	routes[13] = onGroup(b.groups.LeaveGroup)
+	routes[14] = onGroup(b.groups.SyncGroup)
+	routes[15] = onGroup(b.groups.DescribeGroups)
+	routes[16] = onGroup(b.groups.ListGroups)
+	routes[42] = onGroup(b.groups.DeleteGroups)
+	routes[47] = onGroup(b.groups.OffsetDelete)
+}
+
+func onGroup[Q kmsg.Request, R kmsg.Response](answer func(ctx context.Context, clientID, clientHost string, req Q) R) handler {
+	return func(ctx context.Context, r *wire.Request) kmsg.Response {
+		return answer(ctx, r.ClientID, "/"+r.Conn.Host(), r.Body.(Q))
+	}
+}
+
+// groupSettings picks what group coordinators follow.
+func groupSettings(v settings.Values) group.Settings {
+	return group.Settings{
+		MinSessionTimeout:     v.Millis("group.min.session.timeout.ms"),
+		MaxSessionTimeout:     v.Millis("group.max.session.timeout.ms"),
+		InitialRebalanceDelay: v.Millis("group.initial.rebalance.delay.ms"),
+		MaxSize:               int(v.Int("group.max.size")),
+		MetadataMaxBytes:      int(v.Int("offset.metadata.max.bytes")),
+		CommitTimeout:         v.Millis("offsets.commit.timeout.ms"),
+		Retention:             time.Duration(v.Int("offsets.retention.minutes")) * time.Minute,
+		RetentionCheck:        v.Millis("offsets.retention.check.interval.ms"),
+	}
+}

@@ -23,7 +23,16 @@ type session struct {
 	mu      sync.Mutex
 	id      int64 // 0 while there is no session or no connection
 	last    int64 // id of the last session
+	closing bool
 	changed chan struct{}
+}
+
+// Close ends the session.
+func (s *session) Close() {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	s.Conn.Close()
 }
 
 // connectZooKeeper returns when there is a session.
@@ -32,7 +41,7 @@ func connectZooKeeper(ctx context.Context, to settings.ZooKeeper, log *slog.Logg
 	servers := strings.Join(to.Servers, ",")
 	log.Info("connecting to ZooKeeper", "servers", servers)
 	s.mu.Lock() // events wait until the connection they are about is in place
-	conn, _, err := zk.Connect(to.Servers, to.SessionTimeout, zk.WithLogger(zkLogger{log}), zk.WithEventCallback(s.event))
+	conn, _, err := zk.Connect(to.Servers, to.SessionTimeout, zk.WithLogger(zkLogger{log}), zk.WithEventCallback(s.event), zk.WithHostProvider(new(hosts)))
 	s.Conn = conn
 	s.mu.Unlock()
 	if err != nil {
@@ -41,7 +50,7 @@ func connectZooKeeper(ctx context.Context, to settings.ZooKeeper, log *slog.Logg
 	limit, cancel := context.WithTimeout(ctx, to.ConnectionTimeout)
 	defer cancel()
 	if _, err := s.await(limit, func(id int64) bool { return id != 0 }); err != nil {
-		conn.Close()
+		s.Close()
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -69,7 +78,7 @@ func (s *session) event(e zk.Event) {
 		s.id = 0
 		s.log.Warn("ZooKeeper session expired")
 	case zk.StateDisconnected:
-		if s.id != 0 {
+		if s.id != 0 && !s.closing {
 			s.log.Warn("connection to ZooKeeper lost", "server", e.Server)
 		}
 		s.id = 0
