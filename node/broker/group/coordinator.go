@@ -31,9 +31,11 @@ type Config struct {
 
 // A Coordinator coordinates the groups of those partitions of __consumer_offsets that this broker leads.
 type Coordinator struct {
-	cfg        Config
-	ctx        context.Context // of work that outlives a request; ends with Run
-	stop       context.CancelFunc
+	cfg  Config
+	ctx  context.Context // of work that outlives a request; ends with Run
+	stop context.CancelFunc
+
+	starting   sync.Mutex // orders the start of background work with the end of Run
 	background sync.WaitGroup
 
 	mu         sync.RWMutex
@@ -71,9 +73,7 @@ func New(cfg Config) *Coordinator {
 
 // Run expires offsets until the context ends; then all partitions are resigned.
 func (c *Coordinator) Run(ctx context.Context) error {
-	defer c.background.Wait()
-	defer c.stop()
-	defer c.resignAll()
+	defer c.end()
 	ticker := time.NewTicker(c.cfg.Settings.RetentionCheck)
 	defer ticker.Stop()
 	for {
@@ -84,6 +84,23 @@ func (c *Coordinator) Run(ctx context.Context) error {
 			c.expire(time.Now())
 		}
 	}
+}
+
+// spawn starts work that outlives a request, unless Run is over.
+func (c *Coordinator) spawn(work func()) {
+	c.starting.Lock()
+	defer c.starting.Unlock()
+	if c.ctx.Err() == nil {
+		c.background.Go(work)
+	}
+}
+
+func (c *Coordinator) end() {
+	c.starting.Lock()
+	c.stop()
+	c.starting.Unlock()
+	c.resignAll()
+	c.background.Wait()
 }
 
 func (c *Coordinator) resignAll() {
@@ -124,7 +141,7 @@ func (c *Coordinator) Lead(number, epoch int32) {
 	if old != nil {
 		old.unload()
 	}
-	c.background.Go(func() { c.load(p) })
+	c.spawn(func() { c.load(p) })
 }
 
 // Resign stops coordinating the groups of a partition; who waits is told to look for the new coordinator.
@@ -160,8 +177,9 @@ func (c *Coordinator) load(p *partition) {
 	for {
 		m, err := c.remember(p)
 		if err == nil {
-			c.install(p, m)
-			c.cfg.Log.Info("groups loaded", "partition", p.number, "epoch", p.epoch, "groups", len(p.groups), "after", time.Since(began))
+			if n := c.install(p, m); n > 0 {
+				c.cfg.Log.Info("groups loaded", "partition", p.number, "epoch", p.epoch, "groups", n, "after", time.Since(began))
+			}
 			return
 		}
 		if p.ctx.Err() != nil {
@@ -192,12 +210,13 @@ func (c *Coordinator) remember(p *partition) (*memory, error) {
 	return m, nil
 }
 
-func (c *Coordinator) install(p *partition, m *memory) {
+// install makes groups of what was read and opens the partition for requests.
+func (c *Coordinator) install(p *partition, m *memory) (groups int) {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ctx.Err() != nil {
-		return
+		return 0
 	}
 	for id, value := range m.groups {
 		g := c.add(p, id)
@@ -214,6 +233,7 @@ func (c *Coordinator) install(p *partition, m *memory) {
 		}
 	}
 	close(p.loaded)
+	return len(p.groups)
 }
 
 // add finds or makes a group; it needs the partition's lock.
@@ -280,7 +300,7 @@ func (c *Coordinator) follow(g *group) {
 	c.arm(g)
 	if g.fsm.unsaved {
 		g.fsm.unsaved = false
-		c.background.Go(func() { c.save(g) })
+		c.spawn(func() { c.save(g) })
 	}
 }
 
