@@ -2,16 +2,12 @@ package group
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-
-	"kdrill/node/log"
 )
 
 // A Store holds __consumer_offsets. Append returns once the batch is committed (acks=all), with errors of package kerr;
@@ -169,73 +165,6 @@ func (p *partition) unload() {
 	}
 }
 
-// retryLoad is how long loading waits after a failure.
-const retryLoad = time.Second
-
-func (c *Coordinator) load(p *partition) {
-	began := time.Now()
-	for {
-		m, err := c.remember(p)
-		if err == nil {
-			if n := c.install(p, m); n > 0 {
-				c.cfg.Log.Info("groups loaded", "partition", p.number, "epoch", p.epoch, "groups", n, "after", time.Since(began))
-			}
-			return
-		}
-		if p.ctx.Err() != nil {
-			return
-		}
-		c.cfg.Log.Warn("groups not loaded, trying again", "partition", p.number, "err", err)
-		select {
-		case <-p.ctx.Done():
-			return
-		case <-time.After(retryLoad):
-		}
-	}
-}
-
-func (c *Coordinator) remember(p *partition) (*memory, error) {
-	m := newMemory()
-	for raw, err := range c.cfg.Store.Read(p.number) {
-		if err == nil {
-			err = p.ctx.Err()
-		}
-		if err == nil {
-			err = m.read(raw)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("load groups of __consumer_offsets/%d: %w", p.number, err)
-		}
-	}
-	return m, nil
-}
-
-// install makes groups of what was read and opens the partition for requests.
-func (c *Coordinator) install(p *partition, m *memory) (groups int) {
-	now := time.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ctx.Err() != nil {
-		return 0
-	}
-	for id, value := range m.groups {
-		g := c.add(p, id)
-		g.mu.Lock()
-		if err := g.fsm.restore(value, now); err != nil {
-			c.cfg.Log.Error("group metadata cannot be read, the group begins anew", "group", id, "err", err)
-		}
-		c.arm(g)
-		g.mu.Unlock()
-	}
-	for id, offsets := range m.commits {
-		if len(offsets) > 0 {
-			c.add(p, id).offsets = offsets
-		}
-	}
-	close(p.loaded)
-	return len(p.groups)
-}
-
 // add finds or makes a group; it needs the partition's lock.
 func (c *Coordinator) add(p *partition, id string) *group {
 	g := p.groups[id]
@@ -321,78 +250,4 @@ func (g *group) halt() {
 	if g.timer != nil {
 		g.timer.Stop()
 	}
-}
-
-// save stores a group that nobody waits for.
-func (c *Coordinator) save(g *group) {
-	g.turn.Lock()
-	defer g.turn.Unlock()
-	g.mu.Lock()
-	if g.fsm.state != empty && g.fsm.state != stable {
-		g.mu.Unlock()
-		return // a rebalance has begun, it stores what comes of it
-	}
-	r := g.fsm.record(time.Now())
-	g.mu.Unlock()
-	if err := c.append(g, r); err != nil && !errors.Is(err, kerr.NotCoordinator) {
-		c.cfg.Log.Warn("group not stored", "group", g.fsm.id, "err", err)
-	}
-}
-
-// append writes records for a group, whose turn it is, and waits until they are committed.
-func (c *Coordinator) append(g *group, records ...log.Record) error {
-	ctx, cancel := context.WithTimeout(g.partition.ctx, c.cfg.Settings.CommitTimeout)
-	defer cancel()
-	err := c.cfg.Store.Append(ctx, g.partition.number, g.partition.epoch, log.EncodeBatch(records...))
-	switch {
-	case err == nil:
-		return nil
-	case g.partition.ctx.Err() != nil:
-		return kerr.NotCoordinator
-	case errors.Is(err, context.DeadlineExceeded):
-		return kerr.RequestTimedOut
-	}
-	return err
-}
-
-// commitError is what a client is told when the store refused.
-func commitError(err error) error {
-	for _, m := range []struct {
-		from []error
-		to   error
-	}{
-		{[]error{kerr.UnknownTopicOrPartition, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend, kerr.RequestTimedOut}, kerr.CoordinatorNotAvailable},
-		{[]error{kerr.NotLeaderForPartition, kerr.FencedLeaderEpoch, kerr.KafkaStorageError, kerr.NotCoordinator}, kerr.NotCoordinator},
-		{[]error{kerr.MessageTooLarge, kerr.RecordListTooLarge}, kerr.InvalidCommitOffsetSize},
-	} {
-		for _, from := range m.from {
-			if errors.Is(err, from) {
-				return m.to
-			}
-		}
-	}
-	return err
-}
-
-// syncError is the same for SyncGroup: what may pass makes the members join again.
-func syncError(err error) error {
-	switch {
-	case errors.Is(err, kerr.RequestTimedOut):
-		return kerr.RebalanceInProgress
-	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
-		return kerr.UnknownServerError
-	}
-	return commitError(err)
-}
-
-// code is an error as the protocol numbers it.
-func code(err error) int16 {
-	if err == nil {
-		return 0
-	}
-	var k *kerr.Error
-	if errors.As(err, &k) {
-		return k.Code
-	}
-	return kerr.UnknownServerError.Code
 }
