@@ -1,0 +1,293 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+)
+
+func config(dir string) Config {
+	return Config{LogDir: dir, SnapshotDir: dir, SegmentBytes: 1 << 20, Trailing: 5, Snapshots: 2, Log: slog.New(slog.DiscardHandler)}
+}
+
+func open(t *testing.T, c Config) (*Store, Recovery) {
+	t.Helper()
+	s, found, err := Open(c, []uint64{1, 2, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s, found
+}
+
+// entries makes entries first to last of a term.
+func entries(term, first, last uint64) []*raftpb.Entry {
+	var list []*raftpb.Entry
+	for i := first; i <= last; i++ {
+		list = append(list, &raftpb.Entry{Term: &term, Index: new(i), Type: raftpb.EntryNormal.Enum(), Data: fmt.Appendf(nil, "%d/%d", term, i)})
+	}
+	return list
+}
+
+func hardState(term, vote, commit uint64) *raftpb.HardState {
+	return &raftpb.HardState{Term: &term, Vote: &vote, Commit: &commit}
+}
+
+func appendAll(t *testing.T, s *Store, batches ...Batch) {
+	t.Helper()
+	if err := s.Append(batches); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// content is the log in memory as text: "term/index …".
+func content(t *testing.T, s *Store) string {
+	t.Helper()
+	first, _ := s.FirstIndex()
+	last, _ := s.LastIndex()
+	if first > last {
+		return ""
+	}
+	list, err := s.Entries(first, last+1, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text []string
+	for _, e := range list {
+		text = append(text, string(e.GetData()))
+	}
+	return strings.Join(text, " ")
+}
+
+func TestWhatWasAppendedIsThereAfterReopening(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, config(dir))
+	appendAll(t, s, Batch{State: hardState(1, 2, 0), Entries: entries(1, 1, 4)}, Batch{Entries: entries(1, 5, 6)})
+	appendAll(t, s, Batch{State: hardState(2, 3, 3), Entries: entries(2, 4, 5), Sync: true}) // a new leader overwrites 4 to 6
+	want := "1/1 1/2 1/3 2/4 2/5"
+	if got := content(t, s); got != want {
+		t.Errorf("in memory: %s, want %s", got, want)
+	}
+	s.Close()
+	s, found := open(t, config(dir))
+	if got := content(t, s); got != want || found.Entries != 5 || found.TruncatedBytes != 0 {
+		t.Errorf("reopened: %s %+v, want %s", got, found, want)
+	}
+	hs, cs, err := s.InitialState()
+	if err != nil || hs.GetTerm() != 2 || hs.GetVote() != 3 || hs.GetCommit() != 3 || len(cs.GetVoters()) != 3 {
+		t.Errorf("state: %v %v %v", hs, cs, err)
+	}
+}
+
+func TestBatchesThatOverlapWithinOneSync(t *testing.T) {
+	s, _ := open(t, config(t.TempDir()))
+	appendAll(t, s, Batch{Entries: entries(1, 1, 6)}, Batch{Entries: entries(2, 4, 4)}, Batch{Entries: entries(3, 2, 3)})
+	if got := content(t, s); got != "1/1 3/2 3/3" {
+		t.Error(got)
+	}
+}
+
+func TestATailCutShortAnywhereIsRecovered(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, config(dir))
+	appendAll(t, s, Batch{Entries: entries(1, 1, 2)})
+	path := filepath.Join(dir, fileName("log", 1))
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	appendAll(t, s, Batch{Entries: entries(1, 3, 4)})
+	s.Close()
+	full, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damage := map[string][]byte{"zeros": append(append([]byte{}, whole...), make([]byte, 100)...)}
+	for n := len(whole) + 1; n < len(full); n++ {
+		damage[fmt.Sprintf("cut at %d", n)] = full[:n]
+		flipped := append([]byte{}, full...)
+		flipped[n] ^= 0x40
+		damage[fmt.Sprintf("flipped at %d", n)] = flipped
+	}
+	for name, b := range damage {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, fileName("log", 1)), b, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			s, found := open(t, config(dir))
+			if got := content(t, s); got != "1/1 1/2" || found.TruncatedBytes != int64(len(b)-len(whole)) || found.TruncatedFile == "" {
+				t.Errorf("%s %+v", got, found)
+			}
+			appendAll(t, s, Batch{Entries: entries(2, 3, 3)})
+			s.Close()
+			s, found = open(t, config(dir))
+			if got := content(t, s); got != "1/1 1/2 2/3" || found.TruncatedBytes != 0 {
+				t.Errorf("after going on: %s %+v", got, found)
+			}
+		})
+	}
+}
+
+func TestDamageToDurableEntriesIsNotRecoveredSilently(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, config(dir))
+	for i := range uint64(3) {
+		appendAll(t, s, Batch{Entries: entries(1, i+1, i+1)})
+	}
+	s.Close()
+	path := filepath.Join(dir, fileName("log", 1))
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[frameHeader+5] ^= 1
+	if err := os.WriteFile(path, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Open(config(dir), nil); err == nil || !strings.Contains(err.Error(), "damaged at byte 0") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSnapshotsMakeOldSegmentsAndEntriesGo(t *testing.T) {
+	dir := t.TempDir()
+	c := config(dir)
+	c.SegmentBytes = 200
+	s, _ := open(t, c)
+	for i := range uint64(100) {
+		appendAll(t, s, Batch{State: hardState(1, 1, i), Entries: entries(1, i+1, i+1)})
+		if (i+1)%20 == 0 {
+			if err := s.SaveSnapshot(i+1, fmt.Appendf(nil, "state %d", i+1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if first, _ := s.FirstIndex(); first != 96 {
+		t.Errorf("first entry in memory: %d", first)
+	}
+	snapshots, _ := files(dir, "snapshot")
+	logs, _ := files(dir, "log")
+	if len(snapshots) != 2 || len(logs) > 8 {
+		t.Errorf("%d snapshots, %d segments", len(snapshots), len(logs))
+	}
+	s.Close()
+	s, found := open(t, c)
+	if data, index, err := s.Latest(); string(data) != "state 100" || index != 100 || err != nil || found.SnapshotIndex != 100 {
+		t.Errorf("%q %d %v %+v", data, index, err, found)
+	}
+	s.Close()
+
+	// The newest snapshot is broken: the one before it and the log lead to the same place.
+	path := filepath.Join(dir, fileName("snapshot", 100))
+	if err := os.Truncate(path, 20); err != nil {
+		t.Fatal(err)
+	}
+	s, found = open(t, c)
+	if last, _ := s.LastIndex(); last != 100 || found.SnapshotIndex != 80 || len(found.SkippedSnapshots) != 1 || found.Entries != 20 {
+		t.Errorf("last %d, %+v", last, found)
+	}
+}
+
+func TestASnapshotOfTheLeaderReplacesTheLog(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, config(dir))
+	appendAll(t, s, Batch{Entries: entries(1, 1, 9)}) // never committed beyond 3
+	snap := s.meta(mark{6, 2})
+	snap.Data = []byte("theirs")
+	appendAll(t, s, Batch{State: hardState(2, 0, 6), Snapshot: snap, Sync: true}, Batch{Entries: entries(2, 7, 8)})
+	for range 2 {
+		first, _ := s.FirstIndex()
+		if got := content(t, s); got != "2/7 2/8" || first != 7 {
+			t.Errorf("from %d: %s", first, got)
+		}
+		if term, err := s.Term(6); term != 2 || err != nil {
+			t.Errorf("term of the snapshot: %d %v", term, err)
+		}
+		sent, err := s.Snapshot()
+		if err != nil || string(sent.GetData()) != "theirs" || sent.GetMetadata().GetIndex() != 6 {
+			t.Errorf("%v %v", sent, err)
+		}
+		s.Close()
+		s, _ = open(t, config(dir))
+	}
+}
+
+func TestACrashBetweenTheSnapshotAndItsMark(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, config(dir))
+	appendAll(t, s, Batch{Entries: entries(1, 1, 9)})
+	if err := s.writeSnapshot(mark{6, 2}, []byte("theirs")); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	s, _ = open(t, config(dir))
+	if last, _ := s.LastIndex(); last != 6 {
+		t.Errorf("entries of an older term live on behind the snapshot, up to %d", last)
+	}
+}
+
+func TestACommitIndexAloneDoesNotTouchTheDisk(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, config(dir))
+	appendAll(t, s, Batch{State: hardState(1, 1, 0), Entries: entries(1, 1, 1)})
+	size := s.size
+	appendAll(t, s, Batch{State: hardState(1, 1, 1)})
+	if s.size != size {
+		t.Error("written")
+	}
+	s.Close() // but a clean end keeps it
+	s, _ = open(t, config(dir))
+	if hs, _, _ := s.InitialState(); hs.GetCommit() != 1 {
+		t.Errorf("commit %d", hs.GetCommit())
+	}
+}
+
+func TestAfterAFailedWriteNothingIsAcknowledged(t *testing.T) {
+	s, _ := open(t, config(t.TempDir()))
+	s.file.Close() // as good as a full disk
+	for range 2 {
+		if err := s.Append([]Batch{{Entries: entries(1, 1, 1)}}); !errors.Is(err, os.ErrClosed) || !strings.Contains(err.Error(), "write-ahead log") {
+			t.Errorf("%v", err)
+		}
+	}
+	if last, _ := s.LastIndex(); last != 0 {
+		t.Error("the entry is there")
+	}
+}
+
+func TestAnEmptyStoreHasNoSnapshotToSend(t *testing.T) {
+	s, _ := open(t, config(t.TempDir()))
+	if _, err := s.Snapshot(); !errors.Is(err, raft.ErrSnapshotTemporarilyUnavailable) {
+		t.Error(err)
+	}
+}
+
+func FuzzReplay(f *testing.F) {
+	var payload []byte
+	for _, e := range entries(1, 1, 3) {
+		payload = appendEntry(payload, e)
+	}
+	payload = appendState(payload, hardState(1, 2, 3))
+	f.Add(appendFrame(appendFrame(nil, payload), appendMark(nil, mark{9, 2})))
+	f.Add(payload)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h := &history{segments: []segment{{number: 1}}}
+		end, err := h.replay(b)
+		if err == nil {
+			// What is whole replays to the same.
+			again := &history{segments: []segment{{number: 1}}}
+			if end2, err := again.replay(b[:end]); end2 != end || err != nil || len(again.entries) != len(h.entries) {
+				t.Errorf("%d %v, was %d", end2, err, end)
+			}
+		}
+		readRecords(b)
+	})
+}
