@@ -1,7 +1,6 @@
 package group
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -160,7 +159,7 @@ func (m *memory) add(r log.Record) error {
 		if r.Value == nil {
 			delete(m.groups, k.Group)
 		} else {
-			m.groups[k.Group] = bytes.Clone(r.Value) // it outlives the buffer that was read into
+			m.groups[k.Group] = r.Value
 		}
 	}
 	return nil
