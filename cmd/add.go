@@ -51,7 +51,7 @@ func (a *app) addBroker(ctx context.Context, timeout time.Duration) error {
 	case err != nil:
 		return err
 	case n.State == cluster.Exited:
-		return fmt.Errorf("%s did not start (%s): %s", name, n.Exit, reason(n))
+		return fmt.Errorf("%s did not start: %s", name, reason(n))
 	case a.output == "json":
 		return a.printJSON(n)
 	}

@@ -15,8 +15,13 @@ type chronicle struct {
 	supervisor *cluster.Supervisor
 	log        *slog.Logger
 	last       *admin.Snapshot
-	recovery   *admin.Recovery // of the open fault, nil if there is none
+	fault      *admin.Event     // the open fault, nil if there is none
+	recovery   *admin.Recovery  // its stopwatch, nil until there is a snapshot to start it with
+	over       <-chan time.Time // fires when everything that belongs to the fault has been recorded, nil before
 }
+
+// lag is how long after a snapshot the events that it brings may be recorded.
+const lag = 100 * time.Millisecond
 
 // run ends with ctx. A cluster without a timeline is better than none: nothing here ends the supervisor.
 func (c *chronicle) run(ctx context.Context) {
@@ -37,8 +42,9 @@ func (c *chronicle) run(ctx context.Context) {
 		case e := <-observer.Events():
 			c.supervisor.Record(cluster.Event(e))
 		case s := <-observer.Snapshots():
-			c.last = s
-			c.fold(nil, s)
+			c.see(s)
+		case <-c.over:
+			c.recovered()
 		case e := <-recorded:
 			c.note(admin.Event(e))
 		case <-ended:
@@ -72,9 +78,25 @@ func (c *chronicle) note(e admin.Event) {
 		c.fold([]admin.Event{e}, nil)
 		return
 	}
+	c.fault, c.recovery, c.over = &e, nil, nil
+	if c.last != nil {
+		c.begin(c.last)
+	}
+}
+
+// see takes a snapshot. The first one also starts the stopwatch of a fault that was faster.
+func (c *chronicle) see(s *admin.Snapshot) {
+	if c.fault != nil && c.recovery == nil {
+		c.begin(s)
+	}
+	c.last = s
+	c.fold(nil, s)
+}
+
+func (c *chronicle) begin(before *admin.Snapshot) {
 	status := c.supervisor.Status()
-	n, _ := status.Node(e.Subject)
-	recovery := admin.Begin(e, c.last, n.Session)
+	n, _ := status.Node(c.fault.Subject)
+	recovery := admin.Begin(*c.fault, before, n.Session)
 	c.recovery = &recovery
 }
 
@@ -84,13 +106,17 @@ func (c *chronicle) fold(events []admin.Event, now *admin.Snapshot) {
 	}
 	next := c.recovery.Observe(events, now)
 	c.recovery = &next
-	if !next.Over() {
-		return
+	if next.Over() && c.over == nil {
+		c.over = time.After(lag)
 	}
-	took := max(next.Full, next.Quorum)
+}
+
+// recovered closes the fault.
+func (c *chronicle) recovered() {
+	took := max(c.recovery.Full, c.recovery.Quorum)
 	c.supervisor.Record(cluster.Event{
-		At: next.Fault.At.Add(took), Kind: cluster.KindRecovered, Subject: next.Fault.Subject,
-		New: took.Round(time.Millisecond).String(), Note: next.Verdict(),
+		At: c.fault.At.Add(took), Kind: cluster.KindRecovered, Subject: c.fault.Subject,
+		New: took.Round(time.Millisecond).String(), Note: c.recovery.Verdict(),
 	})
-	c.recovery = nil
+	c.fault, c.recovery, c.over = nil, nil, nil
 }

@@ -143,7 +143,7 @@ func (a *app) await(ctx context.Context, client *cluster.Client, d deed, before 
 
 func (a *app) tellDone(d deed, before, now cluster.NodeStatus) error {
 	if starts := d.verb == cluster.Start || d.verb == cluster.Restart; starts && now.State != cluster.Serving {
-		return fmt.Errorf("%s %s: it ended (%s): %s", d.verb, now.Name, now.Exit, reason(now))
+		return fmt.Errorf("%s %s: %s", d.verb, now.Name, reason(now))
 	}
 	if a.output == "json" {
 		return a.printJSON(now)

@@ -167,7 +167,7 @@ func settled(s cluster.Status) (done bool, err error) {
 		switch n.State {
 		case cluster.Serving:
 		case cluster.Exited:
-			return true, fmt.Errorf("%s did not start (%s): %s", n.Name, n.Exit, reason(n))
+			return true, fmt.Errorf("%s did not start: %s", n.Name, reason(n))
 		case cluster.Paused:
 			return true, fmt.Errorf("%s is paused: continue it with kdrill resume %s", n.Name, n.Name)
 		default:
@@ -177,12 +177,15 @@ func settled(s cluster.Status) (done bool, err error) {
 	return done, nil
 }
 
-// reason is why a node failed, or where to look for it.
+// reason is how and why a node failed, or where to look for it.
 func reason(n cluster.NodeStatus) string {
-	if n.Reason != "" {
+	switch {
+	case n.Exit == "":
 		return n.Reason
+	case n.Reason == "":
+		return fmt.Sprintf("it ended with %s, see %s", n.Exit, n.Log)
 	}
-	return "see " + n.Log
+	return fmt.Sprintf("%s (it ended with %s)", n.Reason, n.Exit)
 }
 
 func unready(s cluster.Status, timeout time.Duration) error {
