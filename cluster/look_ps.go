@@ -13,6 +13,9 @@ import (
 // pollEvery is how often the supervisor looks at its processes: one run of ps.
 const pollEvery = time.Second
 
+// psColumns are what [parsePS] reads. lstart comes last, for it consists of five words.
+const psColumns = "pid=,state=,rss=,time=,lstart="
+
 // look says what the system knows about processes; those that do not run are missing.
 func look(pids ...int) map[int]vital {
 	if len(pids) == 0 {

@@ -6,10 +6,7 @@ import (
 	"time"
 )
 
-// psColumns are the columns that [parsePS] reads. lstart comes last, for it consists of five words.
-const psColumns = "pid=,state=,rss=,time=,lstart="
-
-// parsePS reads what ps printed, one process a line: "412 S 18220 0:01.25 Fri Nov 20 19:27:56 2026".
+// parsePS reads what ps printed, the columns pid, state, rss, time and lstart, one process a line: "412 S 18220 0:01.25 Fri Nov 20 19:27:56 2026".
 func parsePS(out string) map[int]vital {
 	found := map[int]vital{}
 	for line := range strings.Lines(out) {

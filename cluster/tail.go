@@ -89,7 +89,7 @@ func replaced(f *os.File, path string) *os.File {
 // seekLast moves to the start of the last count lines.
 func seekLast(f *os.File, count int) error {
 	at, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
+	if err != nil || count == 0 {
 		return err
 	}
 	block := make([]byte, 64<<10)
@@ -103,15 +103,12 @@ func seekLast(f *os.File, count int) error {
 			if part[i] != '\n' || from+int64(i) == end-1 {
 				continue
 			}
-			if count--; count <= 0 {
+			if count--; count == 0 {
 				_, err := f.Seek(from+int64(i)+1, io.SeekStart)
 				return err
 			}
 		}
 		at = from
-	}
-	if count == 0 {
-		return nil // stays at the end of a file without any line
 	}
 	_, err = f.Seek(0, io.SeekStart)
 	return err

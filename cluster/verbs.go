@@ -101,7 +101,7 @@ func (s *Supervisor) terminate(m *member, then Verb) error {
 		return err
 	}
 	if paused { // a halted process gets its SIGTERM when it continues
-		if err := s.host.signal(m.Process, syscall.SIGCONT); err != nil {
+		if err := s.host.signal(m.Process, syscall.SIGCONT); err != nil && !errors.Is(err, errGone) {
 			return err
 		}
 	}
