@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -55,6 +56,8 @@ func TestNoAcknowledgedRecordIsLost(t *testing.T) {
 	producer, err := kgo.NewClient(
 		kgo.SeedBrokers(bootstrap...), kgo.DefaultProduceTopic("ledger"),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		// A few thousand records a second: enough to have some under way at every kill.
+		kgo.MaxBufferedRecords(60), kgo.ProducerLinger(10*time.Millisecond),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -70,9 +73,6 @@ func TestNoAcknowledgedRecordIsLost(t *testing.T) {
 			r := &kgo.Record{Partition: int32(value % partitions), Value: []byte(strconv.Itoa(value))}
 			// Not ctx: a record that was handed over is always brought to an end.
 			producer.Produce(context.Background(), r, func(r *kgo.Record, err error) { promised.note(r, value, err) })
-			if value%200 == 0 {
-				_ = producer.Flush(ctx)
-			}
 		}
 	})
 	defer stop()

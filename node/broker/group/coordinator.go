@@ -2,16 +2,12 @@ package group
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-
-	"kdrill/node/log"
 )
 
 // A Store holds __consumer_offsets. Append returns once the batch is committed (acks=all), with errors of package kerr;
@@ -31,9 +27,11 @@ type Config struct {
 
 // A Coordinator coordinates the groups of those partitions of __consumer_offsets that this broker leads.
 type Coordinator struct {
-	cfg        Config
-	ctx        context.Context // of work that outlives a request; ends with Run
-	stop       context.CancelFunc
+	cfg  Config
+	ctx  context.Context // of work that outlives a request; ends with Run
+	stop context.CancelFunc
+
+	starting   sync.Mutex // orders the start of background work with the end of Run
 	background sync.WaitGroup
 
 	mu         sync.RWMutex
@@ -71,9 +69,7 @@ func New(cfg Config) *Coordinator {
 
 // Run expires offsets until the context ends; then all partitions are resigned.
 func (c *Coordinator) Run(ctx context.Context) error {
-	defer c.background.Wait()
-	defer c.stop()
-	defer c.resignAll()
+	defer c.end()
 	ticker := time.NewTicker(c.cfg.Settings.RetentionCheck)
 	defer ticker.Stop()
 	for {
@@ -84,6 +80,23 @@ func (c *Coordinator) Run(ctx context.Context) error {
 			c.expire(time.Now())
 		}
 	}
+}
+
+// spawn starts work that outlives a request, unless Run is over.
+func (c *Coordinator) spawn(work func()) {
+	c.starting.Lock()
+	defer c.starting.Unlock()
+	if c.ctx.Err() == nil {
+		c.background.Go(work)
+	}
+}
+
+func (c *Coordinator) end() {
+	c.starting.Lock()
+	c.stop()
+	c.starting.Unlock()
+	c.resignAll()
+	c.background.Wait()
 }
 
 func (c *Coordinator) resignAll() {
@@ -124,7 +137,7 @@ func (c *Coordinator) Lead(number, epoch int32) {
 	if old != nil {
 		old.unload()
 	}
-	c.background.Go(func() { c.load(p) })
+	c.spawn(func() { c.load(p) })
 }
 
 // Resign stops coordinating the groups of a partition; who waits is told to look for the new coordinator.
@@ -150,70 +163,6 @@ func (p *partition) unload() {
 		g.halt()
 		g.mu.Unlock()
 	}
-}
-
-// retryLoad is how long loading waits after a failure.
-const retryLoad = time.Second
-
-func (c *Coordinator) load(p *partition) {
-	began := time.Now()
-	for {
-		m, err := c.remember(p)
-		if err == nil {
-			c.install(p, m)
-			c.cfg.Log.Info("groups loaded", "partition", p.number, "epoch", p.epoch, "groups", len(p.groups), "after", time.Since(began))
-			return
-		}
-		if p.ctx.Err() != nil {
-			return
-		}
-		c.cfg.Log.Warn("groups not loaded, trying again", "partition", p.number, "err", err)
-		select {
-		case <-p.ctx.Done():
-			return
-		case <-time.After(retryLoad):
-		}
-	}
-}
-
-func (c *Coordinator) remember(p *partition) (*memory, error) {
-	m := newMemory()
-	for raw, err := range c.cfg.Store.Read(p.number) {
-		if err == nil {
-			err = p.ctx.Err()
-		}
-		if err == nil {
-			err = m.read(raw)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("load groups of __consumer_offsets/%d: %w", p.number, err)
-		}
-	}
-	return m, nil
-}
-
-func (c *Coordinator) install(p *partition, m *memory) {
-	now := time.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ctx.Err() != nil {
-		return
-	}
-	for id, value := range m.groups {
-		g := c.add(p, id)
-		g.mu.Lock()
-		if err := g.fsm.restore(value, now); err != nil {
-			c.cfg.Log.Error("group metadata cannot be read, the group begins anew", "group", id, "err", err)
-		}
-		c.arm(g)
-		g.mu.Unlock()
-	}
-	for id, offsets := range m.commits {
-		if len(offsets) > 0 {
-			c.add(p, id).offsets = offsets
-		}
-	}
-	close(p.loaded)
 }
 
 // add finds or makes a group; it needs the partition's lock.
@@ -280,7 +229,7 @@ func (c *Coordinator) follow(g *group) {
 	c.arm(g)
 	if g.fsm.unsaved {
 		g.fsm.unsaved = false
-		c.background.Go(func() { c.save(g) })
+		c.spawn(func() { c.save(g) })
 	}
 }
 
@@ -301,78 +250,4 @@ func (g *group) halt() {
 	if g.timer != nil {
 		g.timer.Stop()
 	}
-}
-
-// save stores a group that nobody waits for.
-func (c *Coordinator) save(g *group) {
-	g.turn.Lock()
-	defer g.turn.Unlock()
-	g.mu.Lock()
-	if g.fsm.state != empty && g.fsm.state != stable {
-		g.mu.Unlock()
-		return // a rebalance has begun, it stores what comes of it
-	}
-	r := g.fsm.record(time.Now())
-	g.mu.Unlock()
-	if err := c.append(g, r); err != nil && !errors.Is(err, kerr.NotCoordinator) {
-		c.cfg.Log.Warn("group not stored", "group", g.fsm.id, "err", err)
-	}
-}
-
-// append writes records for a group, whose turn it is, and waits until they are committed.
-func (c *Coordinator) append(g *group, records ...log.Record) error {
-	ctx, cancel := context.WithTimeout(g.partition.ctx, c.cfg.Settings.CommitTimeout)
-	defer cancel()
-	err := c.cfg.Store.Append(ctx, g.partition.number, g.partition.epoch, log.EncodeBatch(records...))
-	switch {
-	case err == nil:
-		return nil
-	case g.partition.ctx.Err() != nil:
-		return kerr.NotCoordinator
-	case errors.Is(err, context.DeadlineExceeded):
-		return kerr.RequestTimedOut
-	}
-	return err
-}
-
-// commitError is what a client is told when the store refused.
-func commitError(err error) error {
-	for _, m := range []struct {
-		from []error
-		to   error
-	}{
-		{[]error{kerr.UnknownTopicOrPartition, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend, kerr.RequestTimedOut}, kerr.CoordinatorNotAvailable},
-		{[]error{kerr.NotLeaderForPartition, kerr.FencedLeaderEpoch, kerr.KafkaStorageError, kerr.NotCoordinator}, kerr.NotCoordinator},
-		{[]error{kerr.MessageTooLarge, kerr.RecordListTooLarge}, kerr.InvalidCommitOffsetSize},
-	} {
-		for _, from := range m.from {
-			if errors.Is(err, from) {
-				return m.to
-			}
-		}
-	}
-	return err
-}
-
-// syncError is the same for SyncGroup: what may pass makes the members join again.
-func syncError(err error) error {
-	switch {
-	case errors.Is(err, kerr.RequestTimedOut):
-		return kerr.RebalanceInProgress
-	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
-		return kerr.UnknownServerError
-	}
-	return commitError(err)
-}
-
-// code is an error as the protocol numbers it.
-func code(err error) int16 {
-	if err == nil {
-		return 0
-	}
-	var k *kerr.Error
-	if errors.As(err, &k) {
-		return k.Code
-	}
-	return kerr.UnknownServerError.Code
 }

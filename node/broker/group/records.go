@@ -1,6 +1,7 @@
 package group
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -159,7 +160,7 @@ func (m *memory) add(r log.Record) error {
 		if r.Value == nil {
 			delete(m.groups, k.Group)
 		} else {
-			m.groups[k.Group] = r.Value
+			m.groups[k.Group] = bytes.Clone(r.Value) // it outlives the buffer that was read into
 		}
 	}
 	return nil

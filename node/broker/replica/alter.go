@@ -165,7 +165,7 @@ func (a *alterations) request(all []proposal) *kmsg.AlterPartitionRequest {
 
 // propose asks for a new isr. Needs mu, and that nothing is proposed.
 func (p *partition) propose(isr []int32) {
-	p.lead.proposed = isr
+	p.lead.proposed, p.lead.stalled = isr, false
 	q := proposal{
 		p: p, topicID: p.topicID, leaderEpoch: p.leaderEpoch, partitionEpoch: p.partitionEpoch,
 		isr: slices.Clone(isr), brokerEpochs: make([]int64, len(isr)),
@@ -180,11 +180,19 @@ func (p *partition) propose(isr []int32) {
 	p.r.isr.submit(q)
 }
 
-// shrink proposes an isr without those that lag, if any do.
+// shrink proposes an isr without those that lag, if any do. Time alone may also let the high watermark move, when one
+// that was about to join the isr falls behind.
 func (p *partition) shrink(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.lead == nil || p.lead.proposed != nil {
+	if p.lead == nil {
+		return
+	}
+	p.advance(now)
+	if p.lead.proposed != nil {
+		if p.lead.stalled {
+			p.propose(p.lead.proposed)
+		}
 		return
 	}
 	out := p.lead.lagging(p.end, now, p.r.cfg.Settings.ReplicaLagTimeMax)
@@ -237,6 +245,7 @@ func (q proposal) judge(answer *kmsg.AlterPartitionResponseTopicPartition) verdi
 		p.r.log.Info("isr refused by the controller", "partition", p.String(), "isr", p.lead.isr, "proposed", q.isr, "code", answer.ErrorCode)
 		p.advance(time.Now())
 	case await:
+		p.lead.stalled = true
 		p.r.log.Info("isr is out of date, waiting for the controller", "partition", p.String(), "code", answer.ErrorCode)
 	}
 	return v

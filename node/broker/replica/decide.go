@@ -17,6 +17,7 @@ type leadership struct {
 	replicas   []int32
 	isr        []int32 // as last agreed with the controller
 	proposed   []int32 // asked of the controller and not answered; nil when nothing is asked
+	stalled    bool    // the controller answered that it knows better, and was not heard of since
 	minISR     int     // min.insync.replicas
 	remotes    map[int32]remote
 }

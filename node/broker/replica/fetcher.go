@@ -145,7 +145,7 @@ func (f *fetcher) disconnect() {
 		f.conn.Close()
 		f.conn = nil
 	}
-	f.session = fetchSession{}
+	f.session.reset()
 }
 
 // request sends one request within the socket timeout, on a connection that is made if there is none.
@@ -192,7 +192,7 @@ func (f *fetcher) fetch(ctx context.Context, due []*pursuit) error {
 	switch resp.ErrorCode {
 	case 0:
 	case kerr.FetchSessionIDNotFound.Code, kerr.InvalidFetchSessionEpoch.Code, kerr.FetchSessionTopicIDError.Code:
-		f.session = fetchSession{} // the next request begins a new one
+		f.session.reset()
 		return nil
 	default:
 		return kerr.ErrorForCode(resp.ErrorCode)

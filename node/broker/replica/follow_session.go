@@ -7,7 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// fetchSession is a follower's side of KIP-227: what the leader knows it is asked for.
+// fetchSession is a follower's side of KIP-227: what the leader knows it is asked for. At epoch 0 the next request
+// is full, begins a new session and closes the one with this id.
 type fetchSession struct {
 	id, epoch int32
 	byID      bool
@@ -19,7 +20,8 @@ type fetchSession struct {
 func (s *fetchSession) request(r *Replicas, due []*pursuit) (*kmsg.FetchRequest, map[wantKey]*pursuit) {
 	byID := !slices.ContainsFunc(due, func(q *pursuit) bool { return q.topicID == [16]byte{} })
 	if s.known == nil || s.byID != byID {
-		*s = fetchSession{byID: byID, known: map[wantKey]progress{}}
+		s.reset()
+		s.byID, s.known = byID, map[wantKey]progress{}
 	}
 	req := newFetchRequest(r, byID)
 	req.SessionID, req.SessionEpoch = s.id, s.epoch
@@ -54,13 +56,17 @@ func (s *fetchSession) request(r *Replicas, due []*pursuit) (*kmsg.FetchRequest,
 	return req, asked
 }
 
+// reset gives the session up.
+func (s *fetchSession) reset() { s.epoch, s.known = newSession, nil }
+
 // answered takes over the session that the leader began or continued.
 func (s *fetchSession) answered(resp *kmsg.FetchResponse) {
-	if resp.SessionID == 0 { // the leader keeps none: the next fetch is full again
-		*s = fetchSession{}
+	s.id = resp.SessionID
+	if s.id == 0 { // the leader keeps none
+		s.reset()
 		return
 	}
-	s.id, s.epoch = resp.SessionID, nextEpoch(s.epoch)
+	s.epoch = nextEpoch(s.epoch)
 }
 
 // progress is how far a follower has come.

@@ -78,10 +78,6 @@ func (r *Replicas) open(k key) (*partition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", k, err)
 	}
-	if found := l.Recovery(); found.TruncatedBytes > 0 {
-		r.log.Warn("log recovered: its torn end was cut off", "partition", k.String(),
-			"bytes", found.TruncatedBytes, "reason", found.Reason, "end", l.End())
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := &partition{
@@ -162,6 +158,11 @@ func (r *Replicas) shrinkISRs(now time.Time) {
 
 // checkpoint writes the high watermarks down, also those of partitions that the controller did not mention yet.
 func (r *Replicas) checkpoint(time.Time) {
+	r.roles.Lock() // not while the directory is being closed
+	defer r.roles.Unlock()
+	if r.closed {
+		return
+	}
 	if err := r.cfg.Dir.Checkpoint(r.highWatermarks()); err != nil {
 		r.log.Error("high watermarks not written", "err", err)
 	}

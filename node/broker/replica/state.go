@@ -22,6 +22,8 @@ func (r *Replicas) fence(controllerEpoch int32, brokerEpoch int64) *kerr.Error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
+	case r.closed:
+		return kerr.BrokerNotAvailable
 	case brokerEpoch != -1 && brokerEpoch < r.cfg.BrokerEpoch():
 		return kerr.StaleBrokerEpoch
 	case controllerEpoch < r.controllerEpoch:
@@ -67,7 +69,7 @@ func (r *Replicas) LeaderAndISR(_ context.Context, req *kmsg.LeaderAndISRRequest
 	var follow []*partition
 	for _, at := range placements(req) {
 		p, err := r.place(at)
-		if err == nil && p.following {
+		if p != nil {
 			follow = append(follow, p)
 		}
 		part := kmsg.NewLeaderAndISRResponseTopicPartition()
@@ -102,8 +104,8 @@ func (r *Replicas) place(at placement) (*partition, error) {
 		}
 	}
 	if err := judgeState(r.cfg.BrokerID, knownEpoch, knownID, at.topicID, s); err != nil {
-		if err == kerr.StaleControllerEpoch && s.LeaderEpoch == knownEpoch && knownID != at.topicID {
-			r.identify(p, at.topicID)
+		if err == kerr.StaleControllerEpoch && s.LeaderEpoch == knownEpoch && knownID == ([16]byte{}) && at.topicID != knownID {
+			r.identify(p, at.topicID) // a controller that gives old topics ids
 			return nil, nil
 		}
 		return nil, err
@@ -114,35 +116,45 @@ func (r *Replicas) place(at placement) (*partition, error) {
 		return nil, kerr.KafkaStorageError
 	}
 	r.identify(p, at.topicID)
-	p.writer.Lock()
-	defer p.writer.Unlock()
-	if s.ZKVersion < p.partitionEpoch {
-		return nil, nil // an older state of the znode: accepted, and nothing to do
-	}
-	r.fetchers.remove(p)
-	led := p.lead != nil
-	if s.Leader == r.cfg.BrokerID {
-		_, minISR := r.cfg.Settings.topicConfig(r.overrides(p.Topic))
-		lead := &leadership{
-			self: r.cfg.BrokerID, epoch: s.LeaderEpoch, minISR: minISR,
-			replicas: slices.Clone(s.Replicas), isr: slices.Clone(s.ISR),
-		}
-		if err := p.becomeLeader(lead, s.ZKVersion, time.Now()); err != nil {
-			p.fail(err)
-			return nil, kerr.KafkaStorageError
-		}
-		r.log.Info("leader", "partition", p.String(), "epoch", s.LeaderEpoch, "isr", s.ISR, "end", lead.epochStart, "hw", p.highWatermark())
-		if r.cfg.OnLead != nil {
-			r.cfg.OnLead(p.Topic, p.Partition, s.LeaderEpoch)
-		}
-		return p, nil
-	}
-	p.becomeFollower(s.Leader, s.LeaderEpoch, s.ZKVersion)
-	r.log.Info("follower", "partition", p.String(), "leader", s.Leader, "epoch", s.LeaderEpoch, "end", p.end, "hw", p.highWatermark())
-	if led && r.cfg.OnResign != nil {
+	led, leads, err := r.assume(p, s)
+	switch {
+	case err != nil:
+		return nil, kerr.KafkaStorageError
+	case leads && r.cfg.OnLead != nil:
+		r.cfg.OnLead(p.Topic, p.Partition, s.LeaderEpoch)
+	case led && !leads && r.cfg.OnResign != nil:
 		r.cfg.OnResign(p.Topic, p.Partition)
 	}
 	return p, nil
+}
+
+// assume changes a partition's role to what the controller said; led and leads tell whether it led before and does now.
+func (r *Replicas) assume(p *partition, s *kmsg.LeaderAndISRRequestTopicPartition) (led, leads bool, err error) {
+	p.writer.Lock()
+	defer p.writer.Unlock()
+	p.mu.Lock()
+	led, known := p.lead != nil, p.partitionEpoch
+	p.mu.Unlock()
+	if s.ZKVersion < known {
+		return led, led, nil // an older state of the znode: accepted, and nothing to do
+	}
+	r.fetchers.remove(p)
+	if s.Leader != r.cfg.BrokerID {
+		p.becomeFollower(s.Leader, s.LeaderEpoch, s.ZKVersion)
+		r.log.Info("follower", "partition", p.String(), "leader", s.Leader, "epoch", s.LeaderEpoch, "end", p.log.End(), "hw", p.highWatermark())
+		return led, false, nil
+	}
+	_, minISR := r.cfg.Settings.topicConfig(r.overrides(p.Topic))
+	lead := &leadership{
+		self: r.cfg.BrokerID, epoch: s.LeaderEpoch, minISR: minISR,
+		replicas: slices.Clone(s.Replicas), isr: slices.Clone(s.ISR),
+	}
+	if err := p.becomeLeader(lead, s.ZKVersion, time.Now()); err != nil {
+		p.fail(err)
+		return led, false, err
+	}
+	r.log.Info("leader", "partition", p.String(), "epoch", s.LeaderEpoch, "isr", s.ISR, "end", lead.epochStart, "hw", p.highWatermark())
+	return led, true, nil
 }
 
 // identify notes the topic's id.
@@ -198,20 +210,10 @@ func (r *Replicas) stopReplica(k key, epoch int32, remove bool) error {
 			return kerr.KafkaStorageError
 		}
 	}
-	p.writer.Lock()
-	defer p.writer.Unlock()
-	switch {
-	case p.failed != nil:
-		return kerr.KafkaStorageError
-	case !mayStop(epoch, p.leaderEpoch):
-		return kerr.FencedLeaderEpoch
+	led, err := r.halt(p, epoch)
+	if err != nil {
+		return err
 	}
-	r.fetchers.remove(p)
-	led := p.lead != nil
-	p.mu.Lock()
-	p.following = false
-	p.resign(notLeader)
-	p.mu.Unlock()
 	if led && r.cfg.OnResign != nil {
 		r.cfg.OnResign(p.Topic, p.Partition)
 	}
@@ -225,6 +227,27 @@ func (r *Replicas) stopReplica(k key, epoch int32, remove bool) error {
 		return kerr.KafkaStorageError
 	}
 	return nil
+}
+
+// halt ends whatever role a partition has, unless the request is older than the role.
+func (r *Replicas) halt(p *partition, epoch int32) (led bool, err error) {
+	p.writer.Lock()
+	defer p.writer.Unlock()
+	p.mu.Lock()
+	led, failed, known := p.lead != nil, p.failed, p.leaderEpoch
+	p.mu.Unlock()
+	switch {
+	case failed != nil:
+		return led, kerr.KafkaStorageError
+	case !mayStop(epoch, known):
+		return led, kerr.FencedLeaderEpoch
+	}
+	r.fetchers.remove(p)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.following = false
+	p.resign(notLeader)
+	return led, nil
 }
 
 // forget takes a partition off the books, and its topic's id with the last one.
