@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -19,7 +20,7 @@ type fakeHost struct {
 	next      int
 	processes map[int]*fakeProcess
 	broken    map[string]error // why a node cannot be started
-	mute      map[string]bool  // nodes that never serve
+	mute      sync.Map         // names of nodes that do not serve
 	deaf      bool             // processes ignore SIGTERM
 	immortal  bool             // and SIGKILL
 	log       []string         // what happened to the processes, in order
@@ -32,7 +33,7 @@ type fakeProcess struct {
 }
 
 func newFakeHost() *fakeHost {
-	return &fakeHost{processes: map[int]*fakeProcess{}, broken: map[string]error{}, mute: map[string]bool{}}
+	return &fakeHost{processes: map[int]*fakeProcess{}, broken: map[string]error{}}
 }
 
 func (h *fakeHost) start(n Node, _ plan) (process, func() Exit, error) {
@@ -82,7 +83,7 @@ func (h *fakeHost) look(pids ...int) map[int]vital {
 
 func (h *fakeHost) serves(ctx context.Context, n Node) error {
 	pause(ctx, 100*time.Millisecond)
-	if h.mute[n.Name] {
+	if _, mute := h.mute.Load(n.Name); mute {
 		return errors.New("mute")
 	}
 	return ctx.Err()
@@ -165,14 +166,15 @@ func (b *bench) later(d time.Duration, node string) NodeStatus {
 
 func TestBrokersWaitForAQuorum(t *testing.T) {
 	change := func(_ *Spec, h *fakeHost) {
-		h.mute["coordinator-1"], h.mute["coordinator-2"] = true, true
+		h.mute.Store("coordinator-1", true)
+		h.mute.Store("coordinator-2", true)
 	}
 	onBench(t, change, func(b *bench) {
 		b.must(b.up)
 		if n := b.later(time.Minute, "broker-1"); n.State != Waiting || n.Reason != "waits for a quorum: 1 of 3 coordinators serve" {
 			t.Errorf("%+v", n)
 		}
-		b.must(func() error { b.host.mute["coordinator-2"] = false; return nil })
+		b.host.mute.Delete("coordinator-2")
 		if n := b.later(time.Second, "broker-1"); n.State != Serving {
 			t.Errorf("with a quorum it is %s", n.State)
 		}
@@ -180,7 +182,10 @@ func TestBrokersWaitForAQuorum(t *testing.T) {
 }
 
 func TestANodeThatKeepsFailingIsRestartedMoreAndMoreSeldom(t *testing.T) {
-	change := func(s *Spec, h *fakeHost) { s.Restart, h.mute["coordinator-3"] = RestartOnFailure, true }
+	change := func(s *Spec, h *fakeHost) {
+		s.Restart = RestartOnFailure
+		h.mute.Store("coordinator-3", true)
+	}
 	onBench(t, change, func(b *bench) {
 		b.must(b.up)
 		var delays []time.Duration
