@@ -5,7 +5,15 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"kdrill/tui/actions"
+	"kdrill/tui/group"
+	"kdrill/tui/groups"
+	"kdrill/tui/nodelog"
+	"kdrill/tui/nodes"
 	"kdrill/tui/overview"
+	"kdrill/tui/records"
+	"kdrill/tui/timeline"
+	"kdrill/tui/topic"
 	"kdrill/tui/topics"
 	"kdrill/tui/ui"
 )
@@ -25,12 +33,28 @@ var sections = []section{
 var parents = map[string]string{"topic": "topics", "group": "groups", "log": "nodes", "actions": "overview"}
 
 // newScreen makes the screen of a place, nil if there is none of that name.
-func newScreen(p place) ui.Screen {
+func (m *Model) newScreen(p place) ui.Screen {
 	switch p.screen {
 	case "overview":
 		return overview.New()
+	case "nodes":
+		return nodes.New()
+	case "log":
+		return nodelog.New(p.arg)
 	case "topics":
 		return topics.New()
+	case "topic":
+		return topic.New(p.arg)
+	case "groups":
+		return groups.New()
+	case "group":
+		return group.New(p.arg)
+	case "records":
+		return records.New(p.arg)
+	case "timeline":
+		return timeline.New()
+	case "actions":
+		return actions.New(m.actions)
 	}
 	return nil
 }
@@ -51,9 +75,10 @@ func (r *route) here() place { return r.history[r.at] }
 func (r *route) screen() ui.Screen { return r.screens[r.here()] }
 
 // show returns the screen of the place, made anew if it was not kept.
-func (r *route) show(p place) bool {
+func (m *Model) show(p place) bool {
+	r := &m.route
 	if _, ok := r.screens[p]; !ok {
-		s := newScreen(p)
+		s := m.newScreen(p)
 		if s == nil {
 			return false
 		}

@@ -33,7 +33,7 @@ func (c *commands) tail(spec records.Spec) tea.Cmd {
 				continue
 			}
 			c.send(ui.Batch{Topic: spec.Topic, Batch: b})
-			rest(ctx, frame)
+			rest(ctx, 3*frame)
 		}
 		if err := <-ended; err != nil && ctx.Err() == nil {
 			return ui.Batch{Topic: spec.Topic, Err: err}

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -62,6 +63,7 @@ type cellKey struct {
 type Table struct {
 	Columns []Column
 	Empty   string // one sentence when there are no rows at all
+	Stick   bool   // the cursor starts at the last row, and stays there as rows come
 
 	rows    []Row
 	shown   []int // indices of rows that pass the filter, in order
@@ -81,10 +83,14 @@ func NewTable(columns ...Column) Table { return Table{Columns: columns, sort: -1
 // SetRows replaces the rows. What changed in watched columns since the last time flashes.
 func (t *Table) SetRows(rows []Row, d Data) {
 	t.page = d.Page
+	last := t.Stick && t.at >= len(t.shown)-1
 	t.note(rows, d.Now)
 	t.rows = rows
 	t.measure()
 	t.arrange()
+	if last {
+		t.Move(len(t.shown))
+	}
 }
 
 // note remembers watched cells that differ from before.
@@ -198,6 +204,20 @@ func (t *Table) Selection() string {
 		return ""
 	}
 	return t.rows[t.shown[t.at]].ID
+}
+
+// Last says whether the cursor is on the last row.
+func (t *Table) Last() bool { return t.at >= len(t.shown)-1 }
+
+// Shown yields the identities of the rows that are shown, in order.
+func (t *Table) Shown() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, i := range t.shown {
+			if !yield(t.rows[i].ID) {
+				return
+			}
+		}
+	}
 }
 
 // Filter is what the rows are filtered by.
