@@ -141,8 +141,8 @@ func (d *Dir) Existing() []TopicPartition {
 // HighWatermarks are what replication-offset-checkpoint said at start.
 func (d *Dir) HighWatermarks() map[TopicPartition]int64 { return maps.Clone(d.hw) }
 
-// Open opens a partition's log and recovers it; its folder is created if missing. Partitions may be opened at the same
-// time. One that is open already is returned as it is.
+// Open opens a partition's log and recovers it; its folder is created if missing. Different partitions may be opened at the
+// same time. One that is open already is returned as it is; logs are closed by Dir.Close and Delete.
 func (d *Dir) Open(topic string, partition int32, cfg Config) (*Log, error) {
 	tp := TopicPartition{topic, partition}
 	d.mu.Lock()
@@ -285,7 +285,7 @@ func closeAll(logs []*Log) error {
 	for i, l := range logs {
 		turns <- struct{}{}
 		wg.Go(func() {
-			errs[i] = l.Close()
+			errs[i] = l.close()
 			<-turns
 		})
 	}

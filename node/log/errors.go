@@ -19,7 +19,7 @@ var (
 	ErrStorage            = errors.New("log directory failed")            // KAFKA_STORAGE_ERROR
 	ErrLocked             = errors.New("log directory in use")            // another process holds .lock
 	ErrIdentity           = errors.New("log directory of another broker") // meta.properties differs
-	ErrClosed             = errors.New("log is closed")                   // after Close or Delete
+	ErrClosed             = errors.New("log is closed")                   // after Dir.Close or Delete
 )
 
 // storage wraps an error of the disk, so that it reads as a sentence and answers errors.Is(err, ErrStorage).

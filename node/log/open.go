@@ -237,8 +237,8 @@ func (l *Log) load(s *segment) error {
 	return nil
 }
 
-// Close ends all use of the log. After a clean close its indexes and producers are on disk in full.
-func (l *Log) Close() error {
+// close ends all use of the log and leaves its indexes and producers on disk in full.
+func (l *Log) close() error {
 	l.write.Lock()
 	defer l.write.Unlock()
 	if l.closed {

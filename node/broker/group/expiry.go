@@ -61,6 +61,27 @@ func (c *Coordinator) expire(now time.Time) {
 	}
 }
 
+// TopicDeleted drops what groups committed for a topic, in the background: a topic that is created again under the name begins
+// without a past.
+func (c *Coordinator) TopicDeleted(topic string) {
+	c.spawn(func() {
+		groups, _ := c.all()
+		for _, g := range groups {
+			err := c.forget(g, func() (gone []place, err error) {
+				for at := range g.offsets {
+					if at.topic == topic {
+						gone = append(gone, at)
+					}
+				}
+				return gone, nil
+			}, false)
+			if err != nil {
+				c.cfg.Log.Warn("offsets of a deleted topic stay", "group", g.fsm.id, "topic", topic, "err", err)
+			}
+		}
+	})
+}
+
 // expired picks the offsets that are past their retention: it counts from when the group lost its last member, for topics that
 // nobody in a stable group subscribes to from the commit, and not at all for others.
 func (g *group) expired(now time.Time, retention time.Duration) (gone []place) {

@@ -208,6 +208,25 @@ func TestOffsetsOfSubscribedTopicsAreNotDeleted(t *testing.T) {
 	})
 }
 
+func TestADeletedTopicTakesItsOffsetsAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		k := settled(t, coordinate(t, d), 1)[0]
+		must(t, k.commit(0, 9))
+		k.c.TopicDeleted("elsewhere")
+		synctest.Wait()
+		if p, _ := k.position(0); p != 9 {
+			t.Error(p)
+		}
+		k.c.TopicDeleted("orders")
+		synctest.Wait()
+		if p, _ := k.position(0); p != -1 {
+			t.Error(p)
+		}
+		must(t, k.heartbeat())
+	})
+}
+
 func TestOffsetsExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk()
