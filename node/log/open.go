@@ -168,6 +168,7 @@ func (l *Log) scan(s *segment) (damage, err error) {
 		case err != nil:
 			return err, nil
 		case b == nil:
+			s.seal()
 			return nil, s.saveIndexes()
 		}
 		s.add(b, pos, interval)

@@ -64,7 +64,7 @@ func (l *Log) overtaken(at spot) bool {
 
 func (l *Log) read(from, limit int64, maxBytes int, minOne bool) ([]byte, error) {
 	l.mu.RLock()
-	start, end := l.start, l.end
+	start, end, truncations := l.start, l.end, l.truncations
 	l.mu.RUnlock()
 	if from < start || from > end {
 		return nil, fmt.Errorf("%w: the log has %d to %d", ErrOffsetOutOfRange, start, end)
@@ -76,6 +76,7 @@ func (l *Log) read(from, limit int64, maxBytes int, minOne bool) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
+	at.truncations = truncations // since the bounds were checked
 	b, err := at.read(from, limit, maxBytes, minOne)
 	if l.overtaken(at) {
 		return nil, errGone
