@@ -89,13 +89,13 @@ func (f *fetcher) run(ctx context.Context) {
 			f.sleep(ctx, next)
 			continue
 		}
-		if err := f.fetch(ctx, due); err != nil && ctx.Err() == nil {
+		if err := f.fetch(ctx, due, min(next, f.r.cfg.Settings.FetchWaitMax)); err != nil && ctx.Err() == nil {
 			f.failed(ctx, err)
 		}
 	}
 }
 
-// due are the partitions to fetch now, and if there are none, how long to wait for the first.
+// due are the partitions to fetch now, and next is how long it takes until another one is.
 func (f *fetcher) due(now time.Time) (due []*pursuit, next time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -178,9 +178,11 @@ func (f *fetcher) request(ctx context.Context, req kmsg.Request) (kmsg.Response,
 	return f.conn.Request(ctx, req)
 }
 
-// fetch asks for the partitions that are due and applies the answer.
-func (f *fetcher) fetch(ctx context.Context, due []*pursuit) error {
+// fetch asks for the partitions that are due and applies the answer. The leader may wait for records as long as none
+// of the partitions that rest becomes due.
+func (f *fetcher) fetch(ctx context.Context, due []*pursuit, wait time.Duration) error {
 	req, asked := f.session.request(f.r, due)
+	req.MaxWaitMillis = int32(wait.Milliseconds())
 	answer, err := f.request(ctx, req)
 	if err != nil {
 		return err

@@ -97,7 +97,6 @@ func newFetchRequest(r *Replicas, byID bool) *kmsg.FetchRequest {
 	}
 	req.ReplicaID = r.cfg.BrokerID
 	req.ReplicaState.ID, req.ReplicaState.Epoch = r.cfg.BrokerID, r.cfg.BrokerEpoch()
-	req.MaxWaitMillis = int32(r.cfg.Settings.FetchWaitMax.Milliseconds())
 	req.MinBytes, req.MaxBytes = r.cfg.Settings.FetchMinBytes, r.cfg.Settings.FetchResponseBytes
 	return req
 }

@@ -391,3 +391,25 @@ func TestAHungLeaderDoesNotHoldUpShutdown(t *testing.T) {
 		}
 	})
 }
+
+func TestAPartitionThatRestsIsNotHeldUpByOthersThatWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2)
+		c.create("idle", 0, 1, 2)
+		k := c.create("orders", 0, 1, 2)
+		c.settle()
+		c.mu.Lock()
+		s := c.states[k]
+		s.epoch++
+		s.version++
+		c.mu.Unlock()
+		c.publish(k, 2) // the follower hears of the epoch first, and is told to wait
+		synctest.Wait()
+		c.publish(k, 1)
+		began := time.Now()
+		c.mustProduce(1, k, -1, "as soon as it fetches again")
+		if took := time.Since(began); took > 2*fetchPause {
+			t.Errorf("took %v", took)
+		}
+	})
+}
