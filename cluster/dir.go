@@ -107,6 +107,7 @@ type life struct {
 	Process  process   `json:"process,omitzero"` // zero while it does not run
 	Wanted   bool      `json:"wanted"`           // it ought to run
 	Started  time.Time `json:"started,omitzero"`
+	Served   bool      `json:"served"` // its process has answered a probe
 	Starts   int       `json:"starts"` // how often its process was started
 	Exit     *Exit     `json:"exit,omitempty"`
 	Reason   string    `json:"reason,omitempty"`

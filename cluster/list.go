@@ -47,13 +47,19 @@ func summarize(ctx context.Context, dir string) Summary {
 		return s
 	}
 	s.Status.Problem = ""
-	_, running, err := readRun(dir)
+	r, running, err := readRun(dir)
 	switch {
 	case err != nil:
 		s.Presence, s.Status.Problem = Broken, err.Error()
 	case !running:
 	case !c.supervised(ctx):
 		s.Presence = Unsupervised
+		for i := range s.Status.Nodes {
+			n := &s.Status.Nodes[i]
+			if l := r.Nodes[n.Name]; l.Process.alive() {
+				n.State, n.PID, n.Started = l.State, l.Process.PID, l.Started
+			}
+		}
 	default:
 		status, err := c.Status(ctx)
 		if err != nil {

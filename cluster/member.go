@@ -14,7 +14,6 @@ type member struct {
 	life
 	since   time.Time // when it entered its state
 	child   bool      // its process is ours to wait for; otherwise it was adopted
-	served  bool      // its process has answered a probe
 	pending Verb      // what is to follow the end of its process, empty if nobody asked for it
 	number  int       // counts its processes, so that word of an older one is recognized
 	cancel  context.CancelFunc
@@ -45,7 +44,7 @@ func (s *Supervisor) start(m *member) {
 		s.changed()
 		return
 	}
-	m.Process, m.Started, m.Exit, m.child, m.served = p, time.Now(), nil, true, false
+	m.Process, m.Started, m.Exit, m.child, m.Served = p, time.Now(), nil, true, false
 	m.Starts++
 	m.number++
 	m.enter(Starting)
@@ -83,7 +82,7 @@ func (s *Supervisor) answered(m *member, number int) {
 	if m.number != number || m.Process.IsZero() {
 		return
 	}
-	m.served = true
+	m.Served = true
 	if m.State != Starting {
 		return
 	}
@@ -109,7 +108,7 @@ func (s *Supervisor) exited(m *member, number int, exit Exit) {
 	if unasked && exit.Known && exit.Signal != int(syscall.SIGKILL) {
 		m.Reason = s.host.reason(m.Node)
 	}
-	if unasked && m.served {
+	if unasked && m.Served {
 		s.record(Event{At: now, Kind: KindFault, Subject: m.Name, New: string(KindExit), Note: m.Reason})
 	}
 	s.record(Event{At: now, Kind: KindExit, Subject: m.Name, New: exit.String(), Note: m.Reason})
@@ -217,7 +216,7 @@ func (s *Supervisor) halted(m *member) {
 // continued notes that a node was sent SIGCONT.
 func (s *Supervisor) continued(m *member) {
 	m.enter(Starting)
-	if m.served {
+	if m.Served {
 		m.enter(Serving)
 	}
 	s.record(Event{Kind: KindResumed, Subject: m.Name})
@@ -235,11 +234,12 @@ func (s *Supervisor) adopt(before run) {
 		switch v, runs := s.host.look(l.Process.PID)[l.Process.PID]; {
 		case !l.Process.IsZero() && runs && v.identity == l.Process.Identity:
 			m.child, m.number = false, 1
-			m.enter(Starting)
-			if v.halted {
-				m.enter(Paused)
+			m.enter(adoptedState(l, v))
+			if m.State == Stopping {
+				m.pending = Stop
+				s.limit(m)
 			}
-			s.log.Info("node adopted", "node", m.Name, "pid", l.Process.PID)
+			s.log.Info("node adopted", "node", m.Name, "pid", l.Process.PID, "state", string(m.State))
 			s.probe(m)
 		case !l.Process.IsZero():
 			m.number, m.cancel = 1, func() {}
@@ -249,4 +249,17 @@ func (s *Supervisor) adopt(before run) {
 		}
 	}
 	s.advance()
+}
+
+// adoptedState is the state of a node whose process outlived its supervisor.
+func adoptedState(l life, v vital) State {
+	switch {
+	case l.State == Stopping:
+		return Stopping
+	case v.halted:
+		return Paused
+	case l.Served:
+		return Serving
+	}
+	return Starting
 }

@@ -94,7 +94,7 @@ func (s *Supervisor) carryOut(m *member, verb Verb) error {
 	return nil
 }
 
-// terminate asks a node to end and kills it if it takes too long; then says what follows its end.
+// terminate asks a node to end; then says what follows.
 func (s *Supervisor) terminate(m *member, then Verb) error {
 	paused := m.State == Paused
 	if err := s.host.signal(m.Process, syscall.SIGTERM); err != nil {
@@ -107,6 +107,12 @@ func (s *Supervisor) terminate(m *member, then Verb) error {
 	}
 	m.pending = then
 	m.enter(Stopping)
+	s.limit(m)
+	return nil
+}
+
+// limit kills a node that has been told to end if it takes too long.
+func (s *Supervisor) limit(m *member) {
 	p := m.Process
 	time.AfterFunc(s.spec.Timing.grace(), func() {
 		s.post(func() {
@@ -119,7 +125,6 @@ func (s *Supervisor) terminate(m *member, then Verb) error {
 			}
 		})
 	})
-	return nil
 }
 
 func (s *Supervisor) commandLine(verb Verb, node string) string {

@@ -113,12 +113,16 @@ func (a *app) do(ctx context.Context, d deed, words []string, yes bool, timeout 
 func question(d deed, name string, words []string, nodes []cluster.NodeStatus) string {
 	var hits []string
 	for i, n := range nodes {
-		hit := n.Name
+		var details []string
 		if words[i] != n.Name {
-			hit += ", the " + words[i] + ","
+			details = append(details, words[i])
 		}
 		if n.PID != 0 {
-			hit += fmt.Sprintf(" (%s to pid %d)", d.signal, n.PID)
+			details = append(details, fmt.Sprintf("%s to pid %d", d.signal, n.PID))
+		}
+		hit := n.Name
+		if len(details) > 0 {
+			hit += " (" + strings.Join(details, ", ") + ")"
 		}
 		hits = append(hits, hit)
 	}
