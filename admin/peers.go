@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"sync"
@@ -173,6 +174,8 @@ func (e *unansweredError) reason() string {
 		return "refuses connections"
 	case errors.Is(e.err, context.DeadlineExceeded), isNet && netErr.Timeout():
 		return fmt.Sprintf("did not answer within %v", e.limit)
+	case errors.Is(e.err, io.EOF) && !isEOF, errors.Is(e.err, syscall.ECONNRESET), errors.Is(e.err, syscall.EPIPE):
+		return "closed the connection"
 	case isEOF:
 		return "closed the connection at once: does it want TLS or SASL (--command-config)?"
 	}

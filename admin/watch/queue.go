@@ -49,7 +49,7 @@ func (q *queue) signal() {
 
 // next waits for a path; ok is false once ctx ends.
 func (q *queue) next(ctx context.Context) (path string, ok bool) {
-	for {
+	for ctx.Err() == nil {
 		q.mu.Lock()
 		if len(q.waiting) > 0 {
 			path = q.waiting[0]
@@ -62,10 +62,10 @@ func (q *queue) next(ctx context.Context) (path string, ok bool) {
 		q.mu.Unlock()
 		select {
 		case <-ctx.Done():
-			return "", false
 		case <-q.ready:
 		}
 	}
+	return "", false
 }
 
 // done ends the reading of a path.

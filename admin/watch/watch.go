@@ -157,19 +157,11 @@ func (w *Watcher) read(ctx context.Context) {
 			return
 		}
 		if err := w.readPath(ctx, path); err != nil {
+			// Either the connection is lost, and everything is read again over the next one, or reading again does not help.
 			w.cfg.Log.Debug("znode not read", "path", path, "err", err)
-			// The connection came back between the failure and now: nobody else would read the path again.
-			if w.online.Load() && transient(err) {
-				w.queue.push(path)
-			}
 		}
 		w.queue.done(path)
 	}
-}
-
-// transient says whether reading again may help.
-func transient(err error) bool {
-	return errors.Is(err, zk.ErrConnectionClosed) || errors.Is(err, zk.ErrSessionExpired) || errors.Is(err, zk.ErrSessionMoved) || errors.Is(err, zk.ErrNoServer)
 }
 
 func (w *Watcher) send(ctx context.Context, u Update) {
