@@ -143,11 +143,3 @@ func randomID() (id [16]byte) {
 }
 
 func encodeID(id [16]byte) string { return base64.RawURLEncoding.EncodeToString(id[:]) }
-
-func decodeID(text string) (id [16]byte) {
-	data, err := base64.RawURLEncoding.DecodeString(text)
-	if err == nil && len(data) == len(id) {
-		copy(id[:], data)
-	}
-	return id
-}

@@ -1,0 +1,180 @@
+package settings
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kdrill/node/config"
+)
+
+// load reads properties that follow the least a broker needs, which are lines 1 and 2.
+func load(t testing.TB, lines ...string) (*Settings, error) {
+	t.Helper()
+	text := "broker.id=1\nzookeeper.connect=zoo1:2181,zoo2\n" + strings.Join(lines, "\n") + "\n"
+	file, err := config.Parse("server.properties", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return read(file)
+}
+
+func TestApachesDefaultsHold(t *testing.T) {
+	s, err := load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprintf("%d %v %v %s %v %s", s.BrokerID, s.Listeners, s.Advertised, s.LogDir, s.ZooKeeper, s.InterBrokerListener)
+	want := "1 [{PLAINTEXT PLAINTEXT  9092}] [{PLAINTEXT PLAINTEXT localhost 9092}] /tmp/kafka-logs {[zoo1:2181 zoo2:2181]  18s 18s} PLAINTEXT"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if s.Int("num.partitions") != 1 || s.Millis("replica.lag.time.max.ms") != 30*time.Second || !s.Bool("auto.create.topics.enable") {
+		t.Error("num.partitions, replica.lag.time.max.ms or auto.create.topics.enable is not Apache's")
+	}
+}
+
+func TestWrongPropertiesAreNamedWithFileAndLine(t *testing.T) {
+	for line, want := range map[string]string{
+		"num.partitons=3":                              "server.properties:3: num.partitons: unknown",
+		"num.partitions=many":                          `server.properties:3: num.partitions: "many" is not a whole number`,
+		"num.partitions=0":                             "server.properties:3: num.partitions: 0 is less than 1",
+		"auto.create.topics.enable=yes":                `"yes" is neither true nor false`,
+		"log.cleanup.policy=compact,shred":             `"shred" is none of compact, delete`,
+		"log.cleaner.min.cleanable.ratio=1.5":          "1.5 is more than 1",
+		"listeners=127.0.0.1:9092":                     "is not NAME://host:port",
+		"listeners=PLAINTEXT://127.0.0.1:kafka":        `"kafka" is not a port`,
+		"listeners=SSL://127.0.0.1:9092":               "SSL listeners are not supported yet",
+		"listeners=MINE://127.0.0.1:9092":              "MINE is not in listener.security.protocol.map",
+		"listeners=":                                   "names no listener",
+		"advertised.listeners=OTHER://h:1":             "OTHER is not in listener.security.protocol.map",
+		"inter.broker.listener.name=INTERNAL":          "no advertised listener is named INTERNAL",
+		"zookeeper.session.timeout.ms=0":               "must be more than 0",
+		"broker.id=-5":                                 "broker.id is set again",
+		"log.dirs= , ":                                 "names no directory",
+		"listener.security.protocol.map=A:PLAINTEXT":   "PLAINTEXT is not in listener.security.protocol.map",
+		"listeners=PLAINTEXT://:1,PLAINTEXT://:2":      "listener PLAINTEXT is there twice",
+		"unclean.leader.election.enable=":              `"" is neither true nor false`,
+		"replica.lag.time.max.ms=99999999999999999999": "is not a whole number of 64 bits",
+		"offsets.topic.replication.factor=70000":       "is not a whole number of 16 bits",
+		"message.max.bytes=1 MB":                       "is not a whole number",
+		"controlled.shutdown.max.retries=3.5":          "is not a whole number",
+		"log.message.timestamp.type=LogTime":           `"LogTime" is none of CreateTime, LogAppendTime`,
+		"security.inter.broker.protocol=TLS":           `"TLS" is none of PLAINTEXT, SSL`,
+	} {
+		_, err := load(t, line)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", line, err, want)
+		}
+	}
+}
+
+func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
+	file, err := config.Parse("server.properties", []byte("num.partitions=0\ncolour=red\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = read(file)
+	for _, want := range []string{"num.partitions", "colour: unknown", "broker.id is missing", "zookeeper.connect is missing"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %s", err, want)
+		}
+	}
+}
+
+func TestWhatIsKnownButNotUsedIsReported(t *testing.T) {
+	s, err := load(t, "num.io.threads=8", "num.partitions=2", "listener.name.plaintext.connections.max.reauth.ms=5", "log.dirs=/a,/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(s.Unused(), " "); got != "listener.name.plaintext.connections.max.reauth.ms num.io.threads" {
+		t.Errorf("unused: %s", got)
+	}
+	if len(s.Notes()) != 1 || s.LogDir != "/a" {
+		t.Errorf("notes %q, log directory %s", s.Notes(), s.LogDir)
+	}
+	if !slices.IsSorted(used()) {
+		t.Error("used is not sorted")
+	}
+	for _, name := range used() {
+		if _, ok := Broker().Find(name); !ok {
+			t.Errorf("%s is used, but Apache has no such property", name)
+		}
+	}
+}
+
+func TestListenersAndChroot(t *testing.T) {
+	file, err := config.Parse("server.properties", []byte(`broker.id=3
+listeners=INSIDE://127.0.0.1:0,OUTSIDE://127.0.0.1:9094
+advertised.listeners=INSIDE://localhost:0,OUTSIDE://example.org:19094
+listener.security.protocol.map=INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT
+inter.broker.listener.name=INSIDE
+zookeeper.connect=[::1]:2181,zoo:2182/kafka/one/
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Bound(0, 4242)
+	if s.Listeners[0].Address() != "127.0.0.1:4242" || s.Advertised[0].Address() != "localhost:4242" || s.Advertised[1].Port != 19094 {
+		t.Errorf("listeners %v, advertised %v", s.Listeners, s.Advertised)
+	}
+	if got := fmt.Sprintf("%v %s", s.ZooKeeper.Servers, s.ZooKeeper.Chroot); got != "[[::1]:2181 zoo:2182] /kafka/one" {
+		t.Errorf("ZooKeeper %s", got)
+	}
+}
+
+func TestATopicTakesItsDefaultsFromTheBroker(t *testing.T) {
+	s, err := load(t, "log.retention.hours=2", "log.roll.ms=1000", "log.roll.hours=9", "min.insync.replicas=2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.TopicInt("retention.ms") != 7_200_000 || s.TopicInt("segment.ms") != 1000 || s.TopicInt("segment.bytes") != 1<<30 {
+		t.Errorf("retention.ms %d, segment.ms %d", s.TopicInt("retention.ms"), s.TopicInt("segment.ms"))
+	}
+	entries := s.DescribeTopic(map[string]string{"min.insync.replicas": "3"})
+	i := slices.IndexFunc(entries, func(e Entry) bool { return e.Name == "min.insync.replicas" })
+	e := entries[i]
+	if *e.Value != "3" || e.Source != kmsg.ConfigSourceDynamicTopicConfig || len(e.Synonyms) != 3 || *e.Synonyms[1].Value != "2" || *e.Synonyms[2].Value != "1" {
+		t.Errorf("%+v", e)
+	}
+	if len(entries) != len(Topic()) || len(s.DescribeBroker()) != len(Broker()) {
+		t.Error("a configuration is missing from the description")
+	}
+}
+
+func TestEveryDefaultIsAllowed(t *testing.T) {
+	for _, d := range append(Broker(), Topic()...) {
+		if d.Default == nil || *d.Default == "" {
+			continue
+		}
+		if err := d.Check(*d.Default); err != nil {
+			t.Errorf("%s: default %v", d.Name, err)
+		}
+		if _, ok := Broker().Find(d.Broker); d.Broker != "" && !ok {
+			t.Errorf("%s comes from %s, which is no property of a broker", d.Name, d.Broker)
+		}
+	}
+}
+
+func FuzzProperties(f *testing.F) {
+	f.Add("listeners=PLAINTEXT://:9092,A://[::1]:1\nadvertised.listeners=,\nlog.dirs=\\\n")
+	f.Add("listener.security.protocol.map=:\nzookeeper.connect=/:,\ninter.broker.listener.name=x")
+	f.Fuzz(func(t *testing.T, text string) {
+		file, err := config.Parse("server.properties", []byte(text))
+		if err != nil {
+			return
+		}
+		s, err := read(file)
+		if err == nil && (len(s.Listeners) == 0 || len(s.ZooKeeper.Servers) == 0 || s.LogDir == "" || s.BrokerID < 0) {
+			t.Errorf("accepted %q as %+v", text, s)
+		}
+	})
+}
