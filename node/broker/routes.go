@@ -25,7 +25,7 @@ func onFrom[Q kmsg.Request, R kmsg.Response](answer func(context.Context, *wire.
 func (b *Broker) routes() map[int16]handler {
 	routes := map[int16]handler{
 		0:  b.produce,
-		1:  on(b.replicas.Fetch),
+		1:  b.fetch,
 		2:  on(b.replicas.ListOffsets),
 		3:  onFrom(b.metadata),
 		4:  on(b.leaderAndISR),
@@ -71,11 +71,4 @@ func (b *Broker) server(listener string) *wire.Server {
 		MaxIdle:         b.settings.Millis("connections.max.idle.ms"),
 		Log:             b.log,
 	}
-}
-
-func (b *Broker) produce(ctx context.Context, r *wire.Request) kmsg.Response {
-	if response := b.replicas.Produce(ctx, r.Body.(*kmsg.ProduceRequest)); response != nil {
-		return response
-	}
-	return nil
 }
