@@ -77,9 +77,7 @@ func (s *Server) Restore(snapshot []byte) error {
 		s.tracker.Open(o.ID, time.Duration(o.TimeoutMs)*time.Millisecond)
 	}
 	// What the clients here watched may have changed unseen: they come back and say what they last saw.
-	for _, c := range s.sessions {
-		c.kill()
-	}
+	s.dropAll()
 	return nil
 }
 

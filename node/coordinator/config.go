@@ -189,7 +189,7 @@ func (s *settings) membership() []byte {
 // electionTicks, of raftTick each, is the silence after which a leader is given up. It does not follow tickTime far:
 // people wait for elections.
 func (s *settings) electionTicks() int {
-	return int(max(250*time.Millisecond, min(s.tick/4, 500*time.Millisecond)) / raftTick)
+	return int(max(300*time.Millisecond, min(s.tick/4, 500*time.Millisecond)) / raftTick)
 }
 
 const raftTick = 25 * time.Millisecond

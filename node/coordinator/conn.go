@@ -156,6 +156,8 @@ func (c *conn) settle(limit int) bool {
 
 // serve reads requests until the connection ends.
 func (c *conn) serve(ctx context.Context) {
+	stop := context.AfterFunc(ctx, c.kill)
+	defer stop()
 	writer := make(chan struct{})
 	go func() { defer close(writer); c.write() }()
 	err := c.read(ctx)

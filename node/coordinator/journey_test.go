@@ -382,3 +382,24 @@ func TestAStoppedLeaderIsReplacedBeforeItsSuccessorServes(t *testing.T) {
 	default:
 	}
 }
+
+func TestALeaderThatHangsIsReplacedAndNoSessionEnds(t *testing.T) {
+	e := startEnsemble(t, 3)
+	leader := e.leader()
+	c, events := client(t, 4*time.Second, e.follower().client)
+	must[string](t)(c.Create("/mine", nil, zk.FlagEphemeral, anyone))
+	leader.signal(syscall.SIGSTOP)
+	stopped := time.Now()
+	must[*zk.Stat](t)(c.Set("/mine", []byte("x"), -1))
+	t.Logf("the next write took %v", time.Since(stopped).Round(time.Millisecond))
+	leader.signal(syscall.SIGCONT)
+	eventually(t, "the old leader follows", func() bool { return leader.mode() == "follower" })
+	if found, stat, err := c.Exists("/mine"); !found || err != nil || stat.Version != 1 {
+		t.Errorf("%v %+v %v", found, stat, err)
+	}
+	select {
+	case ev := <-events:
+		t.Errorf("the client noticed: %+v", ev)
+	default:
+	}
+}

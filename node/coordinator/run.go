@@ -73,7 +73,7 @@ func newNode(s *settings, log *slog.Logger) (n *node, err error) {
 	}
 	st, found, err := store.Open(store.Config{
 		LogDir: filepath.Join(s.logDir, folder), SnapshotDir: filepath.Join(s.dataDir, folder),
-		SegmentBytes: 8 << 20, Trailing: 5000, Snapshots: s.snapRetain, Log: log,
+		SegmentBytes: 4 << 20, Trailing: min(5000, s.snapCount), Snapshots: s.snapRetain, Log: log,
 	}, voters)
 	if err != nil {
 		return nil, err

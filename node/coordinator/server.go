@@ -60,14 +60,14 @@ func (s *Server) run(ctx context.Context, l net.Listener) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	wg.Go(func() { s.watchSessions(ctx) })
-	stop := context.AfterFunc(ctx, func() {
-		l.Close()
-		s.dropAll()
-	})
+	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	for {
 		nc, err := l.Accept()
 		if ctx.Err() != nil {
+			if err == nil {
+				nc.Close()
+			}
 			return nil
 		}
 		if errors.Is(err, net.ErrClosed) {

@@ -170,6 +170,9 @@ func (a *applier) restore(b []byte, index uint64) error {
 		return fmt.Errorf("snapshot at %d: %w", index, err)
 	}
 	a.origins, a.applied, a.snapshotAt, a.grown = origins, index, index, 0
+	if own := origins[a.node.cfg.ID]; own != nil {
+		a.node.outbox.skip(*own)
+	}
 	return nil
 }
 

@@ -36,7 +36,8 @@ type Config struct {
 type Applier interface {
 	// Apply carries out entries of the log, in its order.
 	Apply(entries []Entry)
-	// Restore replaces the whole state; Snapshot is its inverse.
+	// Restore replaces the whole state; Snapshot is its inverse. Tokens of proposals that the new state
+	// holds already are forgotten.
 	Restore(snapshot []byte) error
 	Snapshot() []byte
 	// Up says that this node serves, in this role; Down that it does not any more, since it found no leader.

@@ -150,3 +150,16 @@ func (o *outbox) applied(life int64, seq uint64) any {
 	o.since = time.Now()
 	return token
 }
+
+// skip takes out what a snapshot says is applied: nobody will be told what became of it.
+func (o *outbox) skip(at origin) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if at.life != o.life {
+		return
+	}
+	for len(o.items) > 0 && o.items[0].seq <= at.seq {
+		o.items = o.items[1:]
+		o.sent = max(0, o.sent-1)
+	}
+}

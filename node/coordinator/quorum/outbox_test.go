@@ -99,6 +99,27 @@ func TestAClosedOutboxForgets(t *testing.T) {
 	}
 }
 
+func TestASnapshotMayHoldProposalsThatWereUnderWay(t *testing.T) {
+	out := outbox{node: 1}
+	out.open(5)
+	for i := range 4 {
+		out.add(nil, i+1)
+	}
+	_, last := out.unsent(1000)
+	out.delivered(last)
+	out.skip(origin{life: 4, seq: 9})
+	out.skip(origin{life: 5, seq: 2})
+	out.add(nil, 5)
+	if data, last := out.unsent(1000); len(data) != 1 || last != 5 {
+		t.Errorf("%d unsent, up to %d", len(data), last)
+	}
+	for i := uint64(3); i <= 5; i++ {
+		if token := out.applied(5, i); token != int(i) {
+			t.Errorf("proposal %d: %v", i, token)
+		}
+	}
+}
+
 func TestAnOverdueProposalIsSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := outbox{node: 1}

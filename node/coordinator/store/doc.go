@@ -9,7 +9,7 @@
 //	<folder>/snapshot-<index>          one frame each
 //
 //	frame     uint32 length | uint32 crc32c of the payload | payload
-//	segment   frame…            payload: record…, all synced at once
+//	segment   frame… | zeros     payload: record…, all synced at once
 //	record    byte kind | body  see records.go
 //
 // A frame is written only when the one before it is durable. So a broken frame with nothing whole behind it is the tail

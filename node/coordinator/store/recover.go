@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -105,13 +106,14 @@ func readLog(dir string) (*history, error) {
 		}
 		h.segments = append(h.segments, segment{number: n})
 		end, err := h.replay(b)
-		if err == nil && end < int64(len(b)) && i < len(numbers)-1 {
+		cut := int64(len(bytes.TrimRight(b[end:], "\x00"))) // zeros were only reserved
+		if err == nil && cut > 0 && i < len(numbers)-1 {
 			err = fmt.Errorf("broken at byte %d, and more segments follow", end)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w: restore it, or empty the folder so that the node copies everything from the others", path, err)
 		}
-		h.end, h.cut = end, int64(len(b))-end
+		h.end, h.cut = end, cut
 	}
 	return h, nil
 }

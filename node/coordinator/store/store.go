@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -30,6 +29,9 @@ type Config struct {
 // trailingBytes bounds the memory that Trailing entries may hold.
 const trailingBytes = 4 << 20
 
+// reserveBytes is how far ahead of its content a segment grows.
+const reserveBytes = 512 << 10
+
 // Store is the Raft log of one node. It embeds the part of it that is in memory, which Raft reads.
 type Store struct {
 	*raft.MemoryStorage
@@ -40,7 +42,8 @@ type Store struct {
 
 	mu       sync.Mutex // guards the file; held by Append and while files are removed
 	file     *os.File
-	size     int64
+	size     int64     // of the frames in it
+	reserved int64     // of the file: beyond size there are zeros
 	segments []segment // the last one is the file
 	frame    []byte    // scratch
 	latest   *raftpb.HardState
@@ -100,15 +103,10 @@ func (s *Store) openSegment(h *history) error {
 	if err != nil {
 		return err
 	}
-	if h.cut > 0 {
-		if err = s.file.Truncate(h.end); err == nil {
-			err = s.file.Sync()
-		}
+	if err = s.file.Truncate(h.end); err == nil {
+		err = s.file.Sync()
 	}
-	if err == nil {
-		_, err = s.file.Seek(h.end, io.SeekStart)
-	}
-	s.size = h.end
+	s.size, s.reserved = h.end, h.end
 	return err
 }
 
@@ -126,11 +124,11 @@ func (s *Store) roll() error {
 		return errors.Join(err, f.Close())
 	}
 	if s.file != nil {
-		if err := s.file.Close(); err != nil {
+		if err := errors.Join(s.file.Truncate(s.size), s.file.Close()); err != nil {
 			return errors.Join(err, f.Close())
 		}
 	}
-	s.file, s.size = f, 0
+	s.file, s.size, s.reserved = f, 0, 0
 	s.segments = append(s.segments, segment{number: number})
 	// Older segments may be removed: the new one has to know the vote.
 	if s.latest != nil {
@@ -142,12 +140,31 @@ func (s *Store) roll() error {
 // write puts payload at the end of the log and syncs it.
 func (s *Store) write(payload []byte) error {
 	s.frame = appendFrame(s.frame[:0], payload)
-	if _, err := s.file.Write(s.frame); err != nil {
+	if err := s.reserve(s.size + int64(len(s.frame))); err != nil {
+		return err
+	}
+	if _, err := s.file.WriteAt(s.frame, s.size); err != nil {
 		return err
 	}
 	s.size += int64(len(s.frame))
 	if cap(s.frame) > 1<<20 {
 		s.frame = nil
+	}
+	return datasync(s.file)
+}
+
+// reserve makes the file at least size bytes long, with zeros that are on disk: to sync what overwrites them takes no
+// change of the file system's own records, which is most of what a sync costs.
+func (s *Store) reserve(size int64) error {
+	if size <= s.reserved {
+		return nil
+	}
+	zeros := make([]byte, 32<<10)
+	for end := max(size, s.reserved+reserveBytes); s.reserved < end; {
+		n, err := s.file.WriteAt(zeros[:min(end-s.reserved, int64(len(zeros)))], s.reserved)
+		if s.reserved += int64(n); err != nil {
+			return err
+		}
 	}
 	return s.file.Sync()
 }
@@ -295,7 +312,7 @@ func (s *Store) Close() error {
 	if s.failed == nil {
 		s.failed = os.ErrClosed
 	}
-	return errors.Join(err, s.file.Close())
+	return errors.Join(err, s.file.Truncate(s.size), s.file.Close())
 }
 
 // SaveSnapshot keeps data, the state after entry index, and removes what it makes needless.

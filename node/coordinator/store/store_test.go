@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -103,6 +104,7 @@ func TestATailCutShortAnywhereIsRecovered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	whole = whole[:s.size]
 	appendAll(t, s, Batch{Entries: entries(1, 3, 4)})
 	s.Close()
 	full, err := os.ReadFile(path)
@@ -123,7 +125,7 @@ func TestATailCutShortAnywhereIsRecovered(t *testing.T) {
 				t.Fatal(err)
 			}
 			s, found := open(t, config(dir))
-			if got := content(t, s); got != "1/1 1/2" || found.TruncatedBytes != int64(len(b)-len(whole)) || found.TruncatedFile == "" {
+			if got := content(t, s); got != "1/1 1/2" || found.TruncatedBytes != int64(len(bytes.TrimRight(b[len(whole):], "\x00"))) {
 				t.Errorf("%s %+v", got, found)
 			}
 			appendAll(t, s, Batch{Entries: entries(2, 3, 3)})
