@@ -158,8 +158,8 @@ func TestAnEphemeralGoesWithItsSessionNotWithItsConnection(t *testing.T) {
 	const timeout = 1200 * time.Millisecond
 	raw := dial(t, e.nodes[0].client)
 	answer := raw.connect(timeout)
+	silent := time.Now() // its last sign of life comes after this
 	raw.create("/vanishing", 1)
-	silent := time.Now()
 	raw.Close()
 
 	must[string](t)(watcher.Sync("/"))
