@@ -57,3 +57,27 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	}
 	return s[:i], s[i+len(sep):], true
 }
+
+// running finds the processes of a program by their arguments, joined by blanks.
+func running(program string) map[string]process {
+	found := map[string]process{}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return found
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		line, err := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+		argv := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+		if err != nil || argv[0] != program {
+			continue
+		}
+		if p, err := identify(pid); err == nil {
+			found[strings.Join(argv[1:], " ")] = p
+		}
+	}
+	return found
+}

@@ -30,3 +30,24 @@ func look(pids ...int) map[int]vital {
 	out, _ := ps.Output() // it fails when one of them is gone
 	return parsePS(string(out))
 }
+
+// running finds the processes of a program by their arguments, joined by blanks.
+func running(program string) map[string]process {
+	found := map[string]process{}
+	out, err := exec.Command("ps", "-axww", "-o", "pid=,command=").Output()
+	if err != nil {
+		return found
+	}
+	for line := range strings.Lines(string(out)) {
+		number, command, _ := strings.Cut(strings.TrimSpace(line), " ")
+		arguments, ok := strings.CutPrefix(strings.TrimSpace(command), program+" ")
+		pid, err := strconv.Atoi(number)
+		if !ok || err != nil {
+			continue
+		}
+		if p, err := identify(pid); err == nil {
+			found[arguments] = p
+		}
+	}
+	return found
+}

@@ -103,6 +103,8 @@ func (*machine) signal(p process, sig syscall.Signal) error { return p.signal(si
 
 func (*machine) look(pids ...int) map[int]vital { return look(pids...) }
 
+func (h *machine) running() map[string]process { return running(program(h.dir)) }
+
 func (*machine) serves(ctx context.Context, n Node) error { return serves(ctx, n) }
 
 func (h *machine) reason(n Node) string {

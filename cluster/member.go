@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -223,32 +224,44 @@ func (s *Supervisor) continued(m *member) {
 	s.changed()
 }
 
-// adopt takes over what the last supervisor had running.
+// adopt takes over what the last supervisor had running, and what it had started when it died before it could note it.
 func (s *Supervisor) adopt(before run) {
+	running := s.host.running()
 	for _, m := range s.members {
-		l, ok := before.Nodes[m.Name]
-		if !ok {
-			continue
+		if l, ok := before.Nodes[m.Name]; ok {
+			m.life = l
 		}
-		m.life = l
-		switch v, runs := s.host.look(l.Process.PID)[l.Process.PID]; {
-		case !l.Process.IsZero() && runs && v.identity == l.Process.Identity:
-			m.child, m.number = false, 1
-			m.enter(adoptedState(l, v))
-			if m.State == Stopping {
-				m.pending = Stop
-				s.limit(m)
-			}
-			s.log.Info("node adopted", "node", m.Name, "pid", l.Process.PID, "state", string(m.State))
-			s.probe(m)
-		case !l.Process.IsZero():
+		v, lives := s.host.look(m.Process.PID)[m.Process.PID]
+		lives = lives && v.identity == m.Process.Identity
+		if stray, ok := running[strings.Join(planNode(&s.spec, m.Node, nodeFolder(s.dir, m.Name)).args, " ")]; ok && !lives {
+			m.life = life{Process: stray, Wanted: true, Starts: m.Starts + 1, Started: time.Now()}
+			v, lives = s.host.look(stray.PID)[stray.PID]
+		}
+		switch {
+		case lives:
+			s.takeOver(m, v)
+		case !m.Process.IsZero():
 			m.number, m.cancel = 1, func() {}
 			s.exited(m, m.number, Exit{})
-		case l.Wanted:
+		case m.Wanted:
 			m.enter(Waiting)
+		case m.State == "":
+			m.enter(Stopped)
 		}
 	}
 	s.advance()
+}
+
+// takeOver makes the process of another supervisor a node's.
+func (s *Supervisor) takeOver(m *member, v vital) {
+	m.child, m.number = false, 1
+	m.enter(adoptedState(m.life, v))
+	s.log.Info("node adopted", "node", m.Name, "pid", m.Process.PID, "state", string(m.State))
+	if m.State == Stopping {
+		m.pending = Stop
+		s.limit(m)
+	}
+	s.probe(m)
 }
 
 // adoptedState is the state of a node whose process outlived its supervisor.

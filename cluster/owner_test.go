@@ -81,6 +81,8 @@ func (h *fakeHost) look(pids ...int) map[int]vital {
 	return found
 }
 
+func (h *fakeHost) running() map[string]process { return nil }
+
 func (h *fakeHost) serves(ctx context.Context, n Node) error {
 	pause(ctx, 100*time.Millisecond)
 	if _, mute := h.mute.Load(n.Name); mute {

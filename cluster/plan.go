@@ -114,9 +114,11 @@ func (s *Spec) ZooKeeper() string { return strings.Join(addresses(s.Role(Coordin
 func (s *Spec) Bootstrap() []string { return addresses(s.Role(Broker)) }
 
 func addresses(nodes []Node) []string {
-	all := make([]string, len(nodes))
-	for i, n := range nodes {
-		all[i] = n.Address()
+	var all []string
+	for _, n := range nodes {
+		if n.Port != 0 {
+			all = append(all, n.Address())
+		}
 	}
 	return all
 }

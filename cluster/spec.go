@@ -39,8 +39,13 @@ type Node struct {
 	Election int    `yaml:"election,omitempty"` // coordinators: votes
 }
 
-// Address is where clients reach the node.
-func (n Node) Address() string { return fmt.Sprintf("%s:%d", loopback, n.Port) }
+// Address is where clients reach the node, empty while no port is chosen.
+func (n Node) Address() string {
+	if n.Port == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", loopback, n.Port)
+}
 
 // Nothing listens beyond this machine.
 const loopback = "127.0.0.1"

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
@@ -265,6 +266,30 @@ func TestANewSupervisorAdoptsTheNodesOfOneThatWasKilled(t *testing.T) {
 	do(t, c, "broker-1", Kill) // a process that is no child
 	if n := awaitState(t, c, "broker-1", Exited); n.Exit != "signal 9" {
 		t.Errorf("exit of an adopted node: %q", n.Exit)
+	}
+}
+
+func TestANodeThatWasStartedButNotNotedIsAdopted(t *testing.T) {
+	c := newCluster(t, nil)
+	before := up(t, c)
+	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	waitGone(t, before.PID)
+	r, _, err := readRun(c.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(r.Nodes, "broker-1") // as if the supervisor had died between the start and the note
+	data, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := replaceFile(filepath.Join(c.dir, runFile), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n := awaitState(t, c, "broker-1", Serving); n.PID != nodeOf(before, "broker-1").PID {
+		t.Errorf("pid %d became %d", nodeOf(before, "broker-1").PID, n.PID)
 	}
 }
 

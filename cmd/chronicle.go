@@ -20,8 +20,8 @@ type chronicle struct {
 	over       <-chan time.Time // fires when everything that belongs to the fault has been recorded, nil before
 }
 
-// lag is how long after a snapshot the events that it brings may be recorded.
-const lag = 100 * time.Millisecond
+// settleTime is how long after a snapshot the events that it brings may be recorded.
+const settleTime = 100 * time.Millisecond
 
 // run ends with ctx. A cluster without a timeline is better than none: nothing here ends the supervisor.
 func (c *chronicle) run(ctx context.Context) {
@@ -107,7 +107,7 @@ func (c *chronicle) fold(events []admin.Event, now *admin.Snapshot) {
 	next := c.recovery.Observe(events, now)
 	c.recovery = &next
 	if next.Over() && c.over == nil {
-		c.over = time.After(lag)
+		c.over = time.After(settleTime)
 	}
 }
 

@@ -76,8 +76,8 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "cluster %s %s: %d brokers, %d coordinators, %s timing%s\n", status.Name, verb,
-		len(spec.Role(cluster.Broker)), len(spec.Role(cluster.Coordinator)), status.Timing, took)
+	fmt.Fprintf(a.out, "cluster %s %s: %s, %s, %s timing%s\n", status.Name, verb,
+		counted(len(spec.Role(cluster.Broker)), "broker"), counted(len(spec.Role(cluster.Coordinator)), "coordinator"), status.Timing, took)
 	fmt.Fprintf(a.out, "bootstrap  %s\nzookeeper  %s\n", strings.Join(status.Bootstrap, ","), status.ZooKeeper)
 	return nil
 }
@@ -198,4 +198,11 @@ func unready(s cluster.Status, timeout time.Duration) error {
 		}
 	}
 	return fmt.Errorf("the cluster is not ready after %s: kdrill ps shows what it waits for", timeout)
+}
+
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
