@@ -18,7 +18,7 @@ type Screen struct {
 
 // New returns the screen.
 func New() *Screen {
-	return &Screen{table: ui.NewTable(
+	s := &Screen{table: ui.NewTable(
 		ui.Column{Title: "group", Min: 12, Fill: true},
 		ui.Column{Title: "state", Min: 6, Watch: true},
 		ui.Column{Title: "members", Right: true, Watch: true, Priority: 2},
@@ -28,6 +28,8 @@ func New() *Screen {
 		ui.Column{Title: "coordinator", Watch: true, Min: 9, Priority: 3},
 		ui.Column{Title: "", Priority: 1},
 	)}
+	s.table.Empty = "No consumer groups yet. One appears when its first consumer joins or commits."
+	return s
 }
 
 // Update implements ui.Screen.
