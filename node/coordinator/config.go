@@ -67,7 +67,7 @@ func load(path string) (*settings, error) {
 	s.dataDir = f.String("dataDir", "")
 	s.logDir = f.String("dataLogDir", s.dataDir)
 	s.maxConnections = int(f.Int("maxClientCnxns", 60, 0, 1<<30))
-	s.snapCount = uint64(f.Int("snapCount", 20_000, 2, 1<<30))
+	s.snapCount = uint64(f.Int("snapCount", 10_000, 2, 1<<30))
 	s.snapRetain = int(f.Int("autopurge.snapRetainCount", 3, 1, 1000))
 	s.maxBuffer = int(f.Int("jute.maxbuffer", 0xfffff, 1024, 1<<28))
 	if f.Has("clientPort") || !f.Has("secureClientPort") {

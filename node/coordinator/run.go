@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -29,6 +31,9 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 	log := slog.New(slog.NewTextHandler(out, nil))
 	for _, e := range s.unused {
 		log.Info("setting known to ZooKeeper, not used", "key", e.Key, "line", e.Line)
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // the state lives long and requests are small: memory is dearer than collecting
 	}
 	n, err := newNode(s, log)
 	if err != nil {
@@ -73,7 +78,7 @@ func newNode(s *settings, log *slog.Logger) (n *node, err error) {
 	}
 	st, found, err := store.Open(store.Config{
 		LogDir: filepath.Join(s.logDir, folder), SnapshotDir: filepath.Join(s.dataDir, folder),
-		SegmentBytes: 4 << 20, Trailing: min(5000, s.snapCount), Snapshots: s.snapRetain, Log: log,
+		SegmentBytes: 4 << 20, Trailing: min(1000, s.snapCount), Snapshots: s.snapRetain, Log: log,
 	}, voters)
 	if err != nil {
 		return nil, err
@@ -87,7 +92,7 @@ func newNode(s *settings, log *slog.Logger) (n *node, err error) {
 	server := newServer(s, log, clients.Addr().String())
 	q, err := quorum.New(quorum.Config{
 		ID: s.id, Peers: peers, Listener: quorumListener, Store: st, Applier: server, Log: log,
-		Tick: raftTick, ElectionTicks: s.electionTicks(), SnapshotCount: s.snapCount, SnapshotBytes: 16 << 20,
+		Tick: raftTick, ElectionTicks: s.electionTicks(), SnapshotCount: s.snapCount, SnapshotBytes: 4 << 20,
 	})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())

@@ -34,6 +34,7 @@ type applier struct {
 
 	snapshotAt uint64 // index of the last snapshot
 	grown      int    // bytes applied since
+	size       int    // bytes of the last snapshot
 	saving     atomic.Bool
 }
 
@@ -123,12 +124,13 @@ func (a *applier) apply(entries []*raftpb.Entry) error {
 // maybeSnapshot takes a snapshot if it is time and the last one is written.
 func (a *applier) maybeSnapshot(failed chan<- error) {
 	cfg := &a.node.cfg
-	due := a.applied-a.snapshotAt >= cfg.SnapshotCount || a.grown >= cfg.SnapshotBytes
+	// A state that is larger than what changed since is written less often, or most writing would be snapshots.
+	due := a.applied-a.snapshotAt >= cfg.SnapshotCount || a.grown >= max(cfg.SnapshotBytes, a.size)
 	if !due || a.applied == a.snapshotAt || !a.saving.CompareAndSwap(false, true) {
 		return
 	}
 	data, index := a.snapshot(), a.applied
-	a.snapshotAt, a.grown = index, 0
+	a.snapshotAt, a.grown, a.size = index, 0, len(data)
 	go func() {
 		defer a.saving.Store(false)
 		if err := cfg.Store.SaveSnapshot(index, data); err != nil {

@@ -29,7 +29,7 @@ type Config struct {
 	Tick          time.Duration // Raft's unit of time; a heartbeat every two
 	ElectionTicks int           // silence of the leader before an election: from this to twice this
 	SnapshotCount uint64        // entries between snapshots
-	SnapshotBytes int           // or so many bytes, whatever comes first
+	SnapshotBytes int           // or so many bytes (and as many as the last snapshot had), whatever comes first
 }
 
 // Applier is the replicated state machine. All its methods are called from one goroutine.
