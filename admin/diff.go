@@ -34,7 +34,7 @@ func Diff(prev, next *Snapshot) []Event {
 
 // rank orders what happened in the same instant: causes before effects.
 func rank(k Kind) int {
-	return slices.Index([]Kind{KindObserver, KindSession, KindJoined, KindCoordinator, KindController, KindTopicCreated, KindPartitions, KindOffline, KindLeader, KindISR, KindBelowMinISR, KindGroup, KindTopicDeleted}, k)
+	return slices.Index([]Kind{KindObserver, KindSession, KindJoined, KindCoordinator, KindController, KindTopicDeleted, KindTopicCreated, KindPartitions, KindOffline, KindLeader, KindISR, KindBelowMinISR, KindGroup}, k)
 }
 
 // NodeName is how a broker appears in events: broker-2, or none.
