@@ -129,7 +129,16 @@ func (c *Client) DeleteTopic(ctx context.Context, name string) error {
 
 // AddPartitions raises the number of partitions of a topic to total.
 func (c *Client) AddPartitions(ctx context.Context, topic string, total int32) error {
-	_, err := c.atController(ctx, func() kmsg.Request {
+	m, err := c.peers.metadata(ctx, []string{topic})
+	if err != nil {
+		return unreachable(c.cfg.Bootstrap, err)
+	}
+	for _, t := range m.Topics {
+		if has := len(t.Partitions); int(total) <= has {
+			return fmt.Errorf("raise partitions of %s to %d: it has %d, and partitions cannot be removed", topic, total, has)
+		}
+	}
+	_, err = c.atController(ctx, func() kmsg.Request {
 		req := kmsg.NewPtrCreatePartitionsRequest()
 		req.TimeoutMillis = int32(operationTimeout.Milliseconds())
 		t := kmsg.NewCreatePartitionsRequestTopic()
