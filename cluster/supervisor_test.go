@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -435,5 +438,104 @@ func waitGone(t *testing.T, pid int) {
 			t.Fatalf("process %d lives on", pid)
 		}
 		pause(ctx, time.Millisecond)
+	}
+}
+
+func TestTheAPIIsPrivateAndSaysWhatIsWrong(t *testing.T) {
+	c := newCluster(t, nil)
+	s := up(t, c)
+	if info, err := os.Stat(s.Socket); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("socket: %v %v", info.Mode(), err)
+	}
+	for _, ask := range []struct{ method, path, body, want string }{
+		{"POST", "/v1/nodes/broker-7/kill", "", `404 {"error":"cluster trial has no node \"broker-7\", it has coordinator-1, coordinator-2, broker-1, broker-2"}`},
+		{"POST", "/v1/nodes/broker-1/explode", "", `409 {"error":"verb \"explode\": must be kill, stop, pause, resume, restart, start"}`},
+		{"POST", "/v1/nodes/broker-1/kill", "{", `400 {"error":"body: want {\"by\": \"who\"}: unexpected EOF"}`},
+		{"POST", "/v1/events", `{"subject":"x"}`, `400 {"error":"an event is a JSON object with at least a kind"}`},
+		{"GET", "/v1/events?from=x", "", `400 {"error":"from=x is not a whole number"}`},
+		{"GET", "/v1/nodes/broker-7/log", "", `404 {"error":"no node \"broker-7\""}`},
+		{"GET", "/v1/nodes/broker-1/log?lines=1", "", "200 serves on " + s.Bootstrap[0] + " from " + nodeFolder(c.dir, "broker-1")},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), ask.method, "http://supervisor"+ask.path, strings.NewReader(ask.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := c.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if got := fmt.Sprintf("%d %s", resp.StatusCode, strings.TrimSpace(string(body))); got != ask.want {
+			t.Errorf("%s %s: %s\nwant %s", ask.method, ask.path, got, ask.want)
+		}
+	}
+}
+
+func TestAReaderOfEventsSeesWhatIsRecorded(t *testing.T) {
+	c := newCluster(t, nil)
+	up(t, c)
+	do(t, c, "broker-1", Kill)
+	awaitState(t, c, "broker-1", Exited)
+	var got []string
+	for e, err := range c.Events(t.Context(), -1, true) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, e.Kind+" "+e.Fault)
+		if e.Kind == KindRecovered {
+			break
+		}
+		if e.Kind == KindExit {
+			for _, kind := range []string{"leader", KindRecovered} {
+				if err := c.Record(t.Context(), Event{Kind: kind, Subject: "orders/1"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if want := []string{"exit f1", "leader f1", "recovered f1"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestListShowsEveryClusterOnceWithoutStartingAnything(t *testing.T) {
+	c := newCluster(t, nil)
+	stateDir := filepath.Dir(c.dir)
+	if _, err := Create(stateDir, NewSpec("idle", 1, 1, Brisk)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(stateDir, "odd"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(stateDir, "odd", specFile), []byte("name: [\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list := func() (found []string) {
+		all, err := List(t.Context(), stateDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range all {
+			runs := 0
+			for _, n := range s.Status.Nodes {
+				if n.State.Runs() {
+					runs++
+				}
+			}
+			found = append(found, fmt.Sprintf("%s %s %d", s.Name, s.Presence, runs))
+		}
+		return found
+	}
+	s := up(t, c)
+	if got, want := list(), []string{"idle down 0", "odd broken 0", "trial up 4"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	waitGone(t, s.PID)
+	if got, want := list(), []string{"idle down 0", "odd broken 0", "trial unsupervised 4"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -12,12 +13,19 @@ import (
 // chronicle keeps the timeline of a cluster while nobody looks: it records what an observer sees, and for every fault the
 // moment at which everything is as it was. One goroutine, that of run, owns it.
 type chronicle struct {
-	supervisor *cluster.Supervisor
+	supervisor recorder
 	log        *slog.Logger
 	last       *admin.Snapshot
 	fault      *admin.Event     // the open fault, nil if there is none
 	recovery   *admin.Recovery  // its stopwatch, nil until there is a snapshot to start it with
 	over       <-chan time.Time // fires when everything that belongs to the fault has been recorded, nil before
+}
+
+// recorder is what a chronicle needs of a supervisor.
+type recorder interface {
+	Status() cluster.Status
+	Record(cluster.Event)
+	Events(ctx context.Context, from int) iter.Seq2[cluster.Event, error]
 }
 
 // settleTime is how long after a snapshot the events that it brings may be recorded.

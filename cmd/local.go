@@ -29,6 +29,9 @@ func (a *app) openLocal() (*cluster.Client, error) {
 		return nil, err
 	}
 	client, err := cluster.Open(stateDir, a.cluster)
+	if err != nil && !errors.Is(err, cluster.ErrNotFound) {
+		return nil, usageError{err} // its cluster.yaml is wrong
+	}
 	return client, a.advise(err)
 }
 

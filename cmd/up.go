@@ -108,6 +108,9 @@ func (a *app) openOrCreate(f upFlags) (client *cluster.Client, fresh bool, err e
 		return nil, false, usageError{err}
 	}
 	client, err = cluster.Create(stateDir, spec)
+	if errors.Is(err, cluster.ErrExists) { // another up was faster
+		client, err = a.openLocal()
+	}
 	return client, true, err
 }
 

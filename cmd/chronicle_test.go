@@ -1,0 +1,66 @@
+package cmd
+
+import (
+	"context"
+	"iter"
+	"testing"
+	"time"
+
+	"kdrill/admin"
+	"kdrill/cluster"
+)
+
+// notebook is a recorder that keeps what it is given.
+type notebook struct{ events []cluster.Event }
+
+func (n *notebook) Status() cluster.Status {
+	return cluster.Status{Nodes: []cluster.NodeStatus{{Name: "broker-1", Session: 2 * time.Second}}}
+}
+
+func (n *notebook) Record(e cluster.Event) { n.events = append(n.events, e) }
+
+func (n *notebook) Events(context.Context, int) iter.Seq2[cluster.Event, error] {
+	return func(func(cluster.Event, error) bool) {}
+}
+
+// seen is a snapshot of one partition on two brokers.
+func seen(at time.Time, registered bool, leader int32, isr ...int32) *admin.Snapshot {
+	return &admin.Snapshot{
+		At: at, Controller: 2,
+		Brokers: []admin.Broker{{ID: 1, Registered: registered}, {ID: 2, Registered: true}},
+		Topics:  []admin.Topic{{Name: "orders", Partitions: []admin.Partition{{Leader: leader, Replicas: []int32{1, 2}, ISR: isr}}}},
+	}
+}
+
+func TestAFaultIsOverOnceAllOfItIsSeen(t *testing.T) {
+	at := time.Unix(1000, 0)
+	after := func(s int) time.Time { return at.Add(time.Duration(s) * time.Second) }
+	for name, first := range map[string]time.Time{"known before": after(-1), "known only after": after(1)} {
+		book := &notebook{}
+		c := &chronicle{supervisor: book}
+		fault := admin.Event{At: at, Kind: admin.KindFault, Subject: "broker-1", New: "kill"}
+		before := seen(first, true, 1, 1, 2)
+		if first.Before(at) {
+			c.see(before)
+			c.note(fault)
+		} else {
+			c.note(fault)
+			c.see(before)
+		}
+		c.note(admin.Event{At: after(2), Kind: admin.KindSession, Subject: "broker-1"})
+		c.note(admin.Event{At: after(2), Kind: admin.KindLeader, Subject: "orders/0", Old: "broker-1", New: "broker-2"})
+		c.see(seen(after(3), false, 2, 2))
+		if c.over != nil {
+			t.Errorf("%s: over while broker-1 is away", name)
+		}
+		c.note(admin.Event{At: after(4), Kind: admin.KindJoined, Subject: "broker-1"})
+		c.see(seen(after(5), true, 2, 2, 1))
+		if c.over == nil {
+			t.Fatalf("%s: not over", name)
+		}
+		c.recovered()
+		if len(book.events) != 1 || book.events[0].Kind != cluster.KindRecovered || book.events[0].New != "5s" || c.fault != nil {
+			t.Errorf("%s: %+v", name, book.events)
+		}
+	}
+}
