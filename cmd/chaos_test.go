@@ -44,6 +44,7 @@ func (l *ledger) count() (n int) {
 // TestNoAcknowledgedRecordIsLost kills one broker after another with SIGKILL while a producer with acks=all and
 // idempotence writes to a topic with min.insync.replicas=2. What was acknowledged is read back once and in order.
 func TestNoAcknowledgedRecordIsLost(t *testing.T) {
+	t.Parallel()
 	rounds := 20
 	if testing.Short() {
 		rounds = 3

@@ -3,14 +3,19 @@
 package need
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
-	"testing"
 )
 
+// T is the test, or the story of a test, that needs something.
+type T interface {
+	Skip(args ...any)
+	Fatal(args ...any)
+}
+
 // Program returns the path of a program; name is a command or an absolute path, install what brings it.
-func Program(t testing.TB, name, install string) string {
-	t.Helper()
+func Program(t T, name, install string) string {
 	path, err := exec.LookPath(name)
 	if err == nil {
 		return path
@@ -20,18 +25,16 @@ func Program(t testing.TB, name, install string) string {
 }
 
 // File checks that a file exists.
-func File(t testing.TB, path, install string) string {
-	t.Helper()
+func File(t T, path, install string) string {
 	if _, err := os.Stat(path); err != nil {
 		missing(t, path, install)
 	}
 	return path
 }
 
-func missing(t testing.TB, what, install string) {
-	t.Helper()
+func missing(t T, what, install string) {
 	if os.Getenv("KDRILL_REQUIRE_CLIENTS") != "" {
-		t.Fatalf("%s is missing: install %s", what, install)
+		t.Fatal(fmt.Sprintf("%s is missing: install %s", what, install))
 	}
-	t.Skipf("%s is missing: install %s to run this test", what, install)
+	t.Skip(fmt.Sprintf("%s is missing: install %s to run this test", what, install))
 }
