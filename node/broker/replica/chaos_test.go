@@ -32,6 +32,7 @@ func chaos(t *testing.T, random *rand.Rand) {
 	c.topics["ledger"] = map[string]string{"min.insync.replicas": "2"}
 	k := c.create("ledger", 0, 1, 2, 3)
 	var wanted []string
+	faults := rand.New(rand.NewPCG(random.Uint64(), 2))
 	stop := make(chan struct{})
 	var work sync.WaitGroup
 	work.Go(func() {
@@ -47,7 +48,6 @@ func chaos(t *testing.T, random *rand.Rand) {
 			time.Sleep(time.Duration(random.Int64N(int64(20 * time.Millisecond))))
 		}
 	})
-	faults := rand.New(rand.NewPCG(random.Uint64(), 2))
 	for range 25 {
 		victim := int32(faults.IntN(3) + 1)
 		switch faults.IntN(4) {
