@@ -1,6 +1,7 @@
 package themes
 
 import (
+	"image/color"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -96,6 +97,7 @@ const (
 	Dark  = "dark"
 	Light = "light"
 	Plain = "plain" // no colours
+	Basic = "basic" // the terminal's own sixteen colours
 )
 
 // New returns a theme by name; an unknown name gives the dark one.
@@ -105,6 +107,8 @@ func New(name string) Theme {
 		return build(Light, light)
 	case Plain:
 		return plain()
+	case Basic:
+		return basic()
 	default:
 		return build(Dark, dark)
 	}
@@ -116,16 +120,17 @@ type colours struct {
 	ground, selected, panel                                  string // backgrounds; empty is the terminal's own
 }
 
+// Greys carry little colour, so that terminals of 256 colours show them as greys too.
 var dark = colours{
-	text: "#c8ccd4", strong: "#f2f4f8", dim: "#8b93a3", faint: "#596273",
-	accent: "#5ec4d6", good: "#8fc98b", warn: "#e0ac5c", bad: "#f0686c", track: "#343b48",
-	selected: "#283245", panel: "#1f2530",
+	text: "#c8ccd4", strong: "#f2f4f8", dim: "#9b9fa8", faint: "#747982",
+	accent: "#5ec4d6", good: "#8fc98b", warn: "#e0ac5c", bad: "#f0686c", track: "#373b41",
+	selected: "#33373f", panel: "#24262b",
 }
 
 var light = colours{
-	text: "#2f3542", strong: "#0c1018", dim: "#687083", faint: "#a0a7b5",
+	text: "#2f3542", strong: "#0c1018", dim: "#63676f", faint: "#8a8f99",
 	accent: "#0c7489", good: "#2f7d32", warn: "#9a6200", bad: "#c4262e", track: "#d5dae3",
-	selected: "#dbe7f0", panel: "#eceff4",
+	selected: "#dfe3e8", panel: "#eef0f3",
 }
 
 func build(name string, c colours) Theme {
@@ -174,4 +179,24 @@ func plain() Theme {
 		}
 	}
 	return Theme{Name: Plain, palette: &p}
+}
+
+// basic uses the terminal's own sixteen colours, whose shades are the user's choice; surfaces are as in plain.
+func basic() Theme {
+	var p [surfaces][roles]Style
+	for on := range surfaces {
+		base := lipgloss.NewStyle()
+		if on == selected {
+			base = base.Reverse(true)
+		}
+		in := func(c color.Color) lipgloss.Style { return base.Foreground(c) }
+		text, bold := compile(base), compile(base.Bold(true))
+		p[on] = [roles]Style{
+			Text: text, Strong: bold, Dim: text, Faint: compile(in(lipgloss.BrightBlack)), Accent: compile(in(lipgloss.Cyan)),
+			Good: compile(in(lipgloss.Green)), Warn: compile(in(lipgloss.Yellow)), Bad: compile(in(lipgloss.Red).Bold(true)),
+			Flash: compile(lipgloss.NewStyle().Reverse(true).Bold(true)), Key: bold, Bar: compile(in(lipgloss.Cyan)),
+			Track: compile(in(lipgloss.BrightBlack)), Cursor: compile(lipgloss.NewStyle().Reverse(true)),
+		}
+	}
+	return Theme{Name: Basic, palette: &p}
 }

@@ -29,7 +29,7 @@ type commands struct {
 	mu     sync.Mutex
 	ctx    context.Context
 	send   func(tea.Msg)
-	tails  map[string]context.CancelFunc // by topic
+	tails  map[string]context.CancelFunc // by name
 	logs   map[string]context.CancelFunc // by node
 	ending sync.WaitGroup
 }

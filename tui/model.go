@@ -99,7 +99,7 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		m.data.Page = max(1, m.bodyHeight()-1)
 		return m.tell(m.data)
 	case tea.BackgroundColorMsg:
-		if m.cfg.Theme == "" && m.theme.Name != themes.Plain {
+		if m.cfg.Theme == "" && m.theme.Solid() {
 			m.theme = themes.New(background(msg.IsDark()))
 		}
 		return nil
@@ -195,9 +195,9 @@ func (m *Model) wish(msg tea.Msg) tea.Cmd {
 	case ui.Save:
 		return m.commands.save(msg)
 	case ui.Tail:
-		return m.commands.tail(msg.Spec)
+		return m.commands.tail(msg.Name, msg.Spec)
 	case ui.Untail:
-		m.commands.untail(msg.Topic)
+		m.commands.untail(msg.Name)
 	case ui.ReadLog:
 		return m.commands.readLog(msg.Node)
 	case ui.Unread:

@@ -50,6 +50,9 @@ func (m *Model) newScreen(p place) ui.Screen {
 	case "group":
 		return group.New(p.arg)
 	case "records":
+		if p.arg == "" {
+			return topics.Pick()
+		}
 		return records.New(p.arg)
 	case "timeline":
 		return timeline.New()

@@ -13,18 +13,18 @@ import (
 
 var errNoLogs = errors.New("kdrill did not start this node: its log is not here")
 
-// tail starts reading a topic, instead of the one that is read now. Batches come conflated from the tail: a screen that
+// tail starts reading a topic. Batches come conflated from the tail: a screen that
 // is slow sees the newest.
-func (c *commands) tail(spec records.Spec) tea.Cmd {
-	c.untail(spec.Topic)
+func (c *commands) tail(name string, spec records.Spec) tea.Cmd {
+	c.untail(name)
 	if c.kafka == nil {
-		return ui.Wish(ui.Batch{Topic: spec.Topic, Err: errNoCluster})
+		return ui.Wish(ui.Batch{Name: name, Err: errNoCluster})
 	}
-	ctx := c.begin(c.tails, spec.Topic)
+	ctx := c.begin(c.tails, name)
 	return func() tea.Msg {
 		t, err := c.kafka.Tail(ctx, spec)
 		if err != nil {
-			return ui.Batch{Topic: spec.Topic, Err: err}
+			return ui.Batch{Name: name, Err: err}
 		}
 		ended := make(chan error, 1)
 		c.ending.Go(func() { ended <- t.Run(ctx) })
@@ -32,11 +32,11 @@ func (c *commands) tail(spec records.Spec) tea.Cmd {
 			if ctx.Err() != nil {
 				continue
 			}
-			c.send(ui.Batch{Topic: spec.Topic, Batch: b})
+			c.send(ui.Batch{Name: name, Batch: b})
 			rest(ctx, 3*frame)
 		}
 		if err := <-ended; err != nil && ctx.Err() == nil {
-			return ui.Batch{Topic: spec.Topic, Err: err}
+			return ui.Batch{Name: name, Err: err}
 		}
 		return nil
 	}
@@ -52,7 +52,7 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (c *commands) untail(topic string) { c.end(c.tails, topic) }
+func (c *commands) untail(name string) { c.end(c.tails, name) }
 
 // begin makes the context of a stream; the one of the same name ends.
 func (c *commands) begin(streams map[string]context.CancelFunc, name string) context.Context {

@@ -214,9 +214,15 @@ func background(dark bool) string {
 	return themes.Light
 }
 
-// profile takes the theme without colours for a terminal that has none.
+// profile takes the theme that the terminal's colours are enough for.
 func (m *Model) profile(p tea.ColorProfileMsg) {
-	if p.Profile <= colorprofile.Ascii && m.cfg.Theme == "" {
+	if m.cfg.Theme != "" {
+		return
+	}
+	switch {
+	case p.Profile <= colorprofile.ASCII:
 		m.theme = themes.New(themes.Plain)
+	case p.Profile == colorprofile.ANSI:
+		m.theme = themes.New(themes.Basic)
 	}
 }

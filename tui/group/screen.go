@@ -23,6 +23,7 @@ const (
 // Screen shows one group.
 type Screen struct {
 	id      string
+	data    ui.Data
 	tab     int
 	tables  [tabs]ui.Table
 	group   *admin.Group // nil while it was not seen
@@ -61,6 +62,7 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	if !ok || d.Snapshot == nil {
 		return nil
 	}
+	s.data = d
 	s.read = s.read || !d.Snapshot.GroupsAt.IsZero()
 	g, ok := d.Snapshot.Group(s.id)
 	if !ok {
@@ -154,14 +156,15 @@ func (s *Screen) View(f ui.Frame) string {
 	case s.group != nil:
 		return s.tables[s.tab].View(f)
 	case !s.read:
-		return ui.Note(f, themes.Dim, "Reading the group ...")
+		return ui.Note(f, themes.Dim, "Reading the group.")
 	}
 	return ui.Note(f, themes.Dim, "There is no group "+s.id+" now: it was deleted, or its last offsets expired.")
 }
 
 // Title implements ui.Screen.
 func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
-	left = s.tables[s.tab].Heading("Groups > " + s.id)
+	left = ui.Line{}.Dim("Groups > ")
+	left = append(left, s.tables[s.tab].Heading(s.id)...)
 	g := s.group
 	if g == nil {
 		return left, nil
@@ -193,20 +196,22 @@ func (s *Screen) Keys() []ui.Key {
 	topic, _, _ := strings.Cut(s.tables[lagTab].Selection(), "/")
 	none := ""
 	if s.tab != lagTab || topic == "" {
-		none = "select a partition in the lag tab first."
+		none = "a partition of the lag tab has to be selected"
 	}
-	return append(s.tables[s.tab].Keys(),
-		ui.Key{Keys: "m", Does: "lag or members", Hint: "lag, members", Act: func() tea.Cmd {
+	hint := map[int]string{lagTab: "members", membersTab: "lag"}[s.tab]
+	keys := append(s.tables[s.tab].Keys(),
+		ui.Key{Keys: "right left", Does: "lag or members", Hint: hint, Act: func() tea.Cmd {
 			s.tab = (s.tab + 1) % tabs
 			return nil
 		}},
 		ui.Key{Keys: "enter d", Does: "open the topic of the partition", Hint: "topic", Not: none, Act: func() tea.Cmd {
 			return ui.Wish(ui.Open{Screen: "topic", Arg: topic})
 		}},
-		ui.Key{Keys: "t", Does: "tail the topic of the partition", Hint: "tail", Not: none, Act: func() tea.Cmd {
-			return ui.Wish(ui.Open{Screen: "records", Arg: topic})
+		ui.Key{Keys: "t", Does: "tail the partition", Hint: "tail", Not: none, Act: func() tea.Cmd {
+			return ui.Wish(ui.Open{Screen: "records", Arg: s.tables[lagTab].Selection()})
 		}},
 	)
+	return append(keys, ui.CoordinatorKeys(s.data, s.id)...)
 }
 
 // Filter implements ui.Filterable.

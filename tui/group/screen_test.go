@@ -59,7 +59,7 @@ func TestMembersShowWhatTheyRead(t *testing.T) {
 	s := New("billing")
 	d := data(noon, 1)
 	s.Update(d)
-	k, _ := ui.Find(s.Keys(), "m")
+	k, _ := ui.Find(s.Keys(), "right")
 	k.Press()
 	if got := see(s, d); !strings.Contains(got, "orders 0,1") || !strings.Contains(got, "127.0.0.1") {
 		t.Errorf("\n%s", got)

@@ -12,6 +12,7 @@ import (
 
 // Screen lists the groups.
 type Screen struct {
+	data  ui.Data
 	table ui.Table
 	read  bool // groups were read at least once
 }
@@ -28,13 +29,14 @@ func New() *Screen {
 		ui.Column{Title: "coordinator", Watch: true, Min: 9, Priority: 3},
 		ui.Column{Title: "", Priority: 1},
 	)}
-	s.table.Empty = "No consumer groups yet. One appears when its first consumer joins or commits."
+	s.table.Empty = "There are no consumer groups. One appears here when a consumer with a group.id joins or commits."
 	return s
 }
 
 // Update implements ui.Screen.
 func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	if d, ok := msg.(ui.Data); ok && d.Snapshot != nil {
+		s.data = d
 		s.read = s.read || !d.Snapshot.GroupsAt.IsZero()
 		rows := make([]ui.Row, 0, len(d.Snapshot.Groups))
 		for i := range d.Snapshot.Groups {
@@ -79,8 +81,11 @@ func stateRole(state string) themes.Role {
 
 // View implements ui.Screen.
 func (s *Screen) View(f ui.Frame) string {
+	if f.Snapshot != nil && f.Snapshot.Problem != "" && len(f.Snapshot.Groups) == 0 {
+		return ui.Note(f, themes.Bad, f.Snapshot.Problem+" The console keeps trying.")
+	}
 	if !s.read {
-		return ui.Note(f, themes.Dim, "Reading the groups of every broker ...")
+		return ui.Note(f, themes.Dim, "Reading the groups of every broker.")
 	}
 	return s.table.View(f)
 }
@@ -106,15 +111,17 @@ func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
 
 // Keys implements ui.Screen.
 func (s *Screen) Keys() []ui.Key {
-	return append(s.table.Keys(), ui.Key{
+	keys := []ui.Key{{
 		Keys: "enter d", Does: "open the group", Hint: "open", Not: s.none(),
 		Act: func() tea.Cmd { return ui.Wish(ui.Open{Screen: "group", Arg: s.table.Selection()}) },
-	})
+	}}
+	keys = append(keys, ui.CoordinatorKeys(s.data, s.table.Selection())...)
+	return append(keys, s.table.Keys()...)
 }
 
 func (s *Screen) none() string {
 	if s.table.Selection() == "" {
-		return "no group is selected."
+		return "no group is selected"
 	}
 	return ""
 }

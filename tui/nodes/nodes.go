@@ -131,14 +131,13 @@ func (s *Screen) View(f ui.Frame) string {
 		return ui.Note(f, themes.Dim, "Looking for nodes. They appear here as soon as one of them answers.")
 	}
 	about := s.about(f)
+	shown, _ := s.table.Counts()
 	table := f
-	table.Height = f.Height - len(about)
-	if table.Height < len(s.nodes)/2+2 {
+	table.Height = min(shown+1, f.Height-len(about))
+	if shown == 0 || table.Height < shown/2+2 {
 		return s.table.View(f)
 	}
-	below := f
-	below.Height = len(about)
-	return s.table.View(table) + "\n" + ui.Lines(f.Theme, f.Width, len(about), about...)
+	return s.table.View(table) + "\n" + ui.Lines(f.Theme, f.Width, f.Height-table.Height, about...)
 }
 
 // about are a few facts that the row has no room for.

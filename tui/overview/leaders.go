@@ -31,8 +31,8 @@ func leaders(f ui.Frame, width int) []ui.Line {
 			most = max(most, total[p.Leader])
 		}
 	}
-	const name, cell = 11, 11
-	bar := max(6, min(16, width/4))
+	const name, cell = 10, 11
+	bar := max(6, min(16, width/5))
 	topics := chosen(s, max(0, (width-name-bar-8)/cell))
 	head := ui.Line{}.Dim(ui.Fit("Leaders", name+bar+6, false))
 	for _, t := range topics {

@@ -136,16 +136,16 @@ func (s *Screen) View(f ui.Frame) string {
 	_, n := s.nodes.Counts()
 	blocks := &blocks{f: f}
 	if f.Wide() {
-		left := max(64, f.Width/2)
+		left := min(s.nodes.Natural(), f.Width*3/5)
 		right := s.side(f, f.Width-left-3)
 		height := min(max(n+1, len(right)), max(f.Height-4, 4))
 		blocks.beside(s.nodes.View(frame(f, left, height)), right, left, height)
 	} else {
 		height := min(n+1, max(f.Height-2, 2))
 		blocks.add(s.nodes.View(frame(f, f.Width, height)), height)
-		if right := s.side(f, f.Width-2); blocks.left() >= len(right)+4 {
+		if right := s.side(f, f.Width-4); blocks.left() >= len(right)+4 {
 			blocks.gap()
-			blocks.lines(right)
+			blocks.lines(indent(right))
 		}
 	}
 	if f.Snapshot != nil && f.Snapshot.Problem != "" {
@@ -180,9 +180,13 @@ func latest(f ui.Frame, height int) []ui.Line {
 	for i := len(f.Events) - 1; i >= 0 && len(lines) < height; i-- {
 		e := f.Events[i]
 		t := ui.Tell(e)
-		line := ui.Line{}.Gap(2).Dim(f.Clock(e.At)).Gap(2).Text(ui.Fit(t.Subject, 18, false)).Gap(2).Add(t.Look, t.What)
+		subject := themes.Text
+		if e.Kind == admin.KindFault {
+			subject, t.Look = themes.Accent, themes.Dim
+		}
+		line := ui.Line{}.Gap(2).Dim(f.Clock(e.At)).Gap(2).Add(subject, ui.Fit(t.Subject, 18, false)).Gap(2).Add(t.Look, t.What)
 		if t.Note != "" {
-			line = line.Gap(3).Add(themes.Faint, t.Note)
+			line = line.To(64).Add(themes.Faint, t.Note)
 		}
 		lines = append(lines, line)
 	}

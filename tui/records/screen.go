@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
+	"kdrill/admin"
 	"kdrill/admin/records"
 	"kdrill/themes"
 	"kdrill/tui/ui"
@@ -14,7 +17,10 @@ import (
 
 // Screen follows one topic.
 type Screen struct {
+	name    string // what was opened: a topic, or one partition of it
 	topic   string
+	only    []int32 // the partition, nil for all
+	noWrite string  // why nothing can be produced
 	start   records.Start
 	buffer  buffer
 	text    string // the filter as it was typed
@@ -33,28 +39,34 @@ type Screen struct {
 	ended   bool
 }
 
-// New returns the screen of a topic; it begins with the last records there are.
-func New(topic string) *Screen {
-	return &Screen{topic: topic, start: records.Start{Kind: records.StartLast, Last: 100}, follow: true, page: 20}
+// New returns the screen of "topic" or "topic/partition"; it begins with the last records there are.
+func New(name string) *Screen {
+	topic, only := name, []int32(nil)
+	if i := strings.LastIndexByte(name, '/'); i >= 0 {
+		if p, err := strconv.ParseInt(name[i+1:], 10, 32); err == nil {
+			topic, only = name[:i], []int32{int32(p)}
+		}
+	}
+	return &Screen{name: name, topic: topic, only: only, start: records.Start{Kind: records.StartLast, Last: 100}, follow: true, page: 20}
 }
 
 // Enter implements ui.Visited: it begins to read.
 func (s *Screen) Enter() tea.Cmd { return s.restart(s.start) }
 
 // Leave implements ui.Visited: it ends reading.
-func (s *Screen) Leave() tea.Cmd { return ui.Wish(ui.Untail{Topic: s.topic}) }
+func (s *Screen) Leave() tea.Cmd { return ui.Wish(ui.Untail{Name: s.name}) }
 
 func (s *Screen) tail() tea.Cmd {
-	return ui.Wish(ui.Tail{Spec: records.Spec{Topic: s.topic, Start: s.start, Follow: true, Filters: s.filter}})
+	return ui.Wish(ui.Tail{Name: s.name, Spec: records.Spec{Topic: s.topic, Partitions: s.only, Start: s.start, Follow: true, Filters: s.filter}})
 }
 
 // Update implements ui.Screen.
 func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case ui.Data:
-		s.page = max(msg.Page, 1)
+		s.page, s.noWrite = max(msg.Page, 1), msg.Access.NoWrites
 	case ui.Batch:
-		if msg.Topic == s.topic {
+		if msg.Name == s.name {
 			s.add(msg)
 		}
 	}
@@ -194,6 +206,7 @@ func (s *Screen) Keys() []ui.Key {
 		ui.Key{Keys: "N", Does: "only what comes from now on", Act: func() tea.Cmd {
 			return s.restart(records.Start{Kind: records.StartEnd})
 		}},
+		ui.Key{Keys: "p", Does: "produce one record", Hint: "produce", Not: s.noWrite, Act: func() tea.Cmd { return ui.AskProduce(s.topic) }},
 		ui.Key{Keys: "ctrl+s", Does: "save the rows as JSON lines", Act: s.save},
 	)
 }
@@ -215,7 +228,7 @@ func (s *Screen) save() tea.Cmd {
 
 // Title implements ui.Screen.
 func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
-	left = ui.Line{}.Add(themes.Strong, "Records > "+s.topic)
+	left = ui.Line{}.Dim("Records > ").Strong(s.name)
 	switch {
 	case s.open != nil:
 		return left.Dim(fmt.Sprintf("/%d offset %d", s.open.Partition, s.open.Offset)), nil
@@ -236,9 +249,9 @@ func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
 		right = right.Add(themes.Warn, fmt.Sprintf("skipped %d", s.missed)).Gap(2)
 	}
 	if topic, ok := topicOf(f.Data, s.topic); ok && topic >= 0 {
-		right = right.Text(fmt.Sprintf("%.0f/s", topic)).Gap(2)
+		right = right.Text(ui.Rate(topic)).Gap(2)
 	}
-	return left, right.Dim("buffered ").Text(fmt.Sprint(len(s.rows)))
+	return left, right.Dim("buffered ").Text(ui.Count(int64(len(s.rows))))
 }
 
 func topicOf(d ui.Data, name string) (perSecond float64, ok bool) {
@@ -251,6 +264,9 @@ func topicOf(d ui.Data, name string) (perSecond float64, ok bool) {
 	}
 	return topic.PerSecond, true
 }
+
+// Interest implements ui.Interested: the topic's rate.
+func (s *Screen) Interest() admin.Interest { return admin.Interest{Offsets: []string{s.topic}} }
 
 // View implements ui.Screen.
 func (s *Screen) View(f ui.Frame) string {

@@ -22,7 +22,7 @@ func record(partition int32, offset int64, key, value string) records.Record {
 
 func batch(from, n int) ui.Batch {
 	var b ui.Batch
-	b.Topic = "orders"
+	b.Name = "orders"
 	for i := range n {
 		b.Records = append(b.Records, record(0, int64(from+i), fmt.Sprintf("k%d", from+i), fmt.Sprintf(`{"n":%d}`, from+i)))
 	}
@@ -144,7 +144,7 @@ func TestAnOpenRecordStaysWhenTheBufferMovesOn(t *testing.T) {
 
 func TestWideRunesKeepTheirColumns(t *testing.T) {
 	s := New("orders")
-	s.Update(ui.Batch{Topic: "orders", Batch: records.Batch{Records: []records.Record{
+	s.Update(ui.Batch{Name: "orders", Batch: records.Batch{Records: []records.Record{
 		record(0, 1, "kr-홍길동", "입금"), record(0, 2, "plain", "text"),
 	}}})
 	lines := strings.Split(see(s, 80, 4), "\n")

@@ -99,9 +99,6 @@ func (s *Screen) row(i int, e admin.Event) ui.Row {
 	switch {
 	case e.Kind == admin.KindFault:
 		subject.Role = themes.Accent
-		if e.By != "" {
-			note.Text = "by " + e.By
-		}
 		clock.Role = themes.Strong
 	case e.Fault != "":
 		since = ui.Since(e.Since)
@@ -109,7 +106,7 @@ func (s *Screen) row(i int, e admin.Event) ui.Row {
 	}
 	what := ui.Cell{Text: t.What, Role: t.Look}
 	if e.Kind == admin.KindFault {
-		what = ui.Cell{Text: e.Note, Role: themes.Dim}
+		what.Role = themes.Dim
 	}
 	return ui.Row{ID: strconv.Itoa(i), Cells: []ui.Cell{clock, {Text: since, Role: themes.Strong}, {Text: t.Tag, Role: themes.Dim}, subject, what, note}}
 }

@@ -21,6 +21,15 @@ type Screen struct {
 	data     ui.Data
 	table    ui.Table
 	internal bool // the cluster's own topics are shown
+	pick     bool // one is to be picked, to read its records
+}
+
+// Pick makes the screen that asks whose records to read.
+func Pick() *Screen {
+	s := New()
+	s.pick = true
+	s.table.Empty = "There are no topics yet whose records could be read. Press n to create the first one."
+	return s
 }
 
 // New makes the screen.
@@ -170,7 +179,8 @@ func (s *Screen) Keys() []ui.Key {
 		return func() tea.Cmd { return ui.Wish(ui.Open{Screen: screen, Arg: topic}) }
 	}
 	keys := []ui.Key{
-		{Keys: "enter d", Does: "open the topic", Hint: "open", Not: none, Act: open("topic")},
+		{Keys: "enter", Does: "open the topic", Hint: "open", Not: none, Act: open("topic")},
+		{Keys: "d", Does: "all about the topic", Not: none, Act: open("topic")},
 		{Keys: "t", Does: "tail its records", Hint: "tail", Not: none, Act: open("records")},
 		{Keys: "p", Does: "produce one record", Hint: "produce", Not: writes, Act: func() tea.Cmd { return ui.AskProduce(topic) }},
 		{Keys: "n", Does: "create a topic", Hint: "new", Not: s.data.Access.NoWrites, Act: func() tea.Cmd { return ui.NewTopic(s.data) }},
@@ -181,6 +191,10 @@ func (s *Screen) Keys() []ui.Key {
 			s.fill()
 			return nil
 		}},
+	}
+	if s.pick {
+		keys[0] = ui.Key{Keys: "enter", Does: "tail the topic's records", Hint: "tail", Not: none, Act: open("records")}
+		keys[2].Hint = ""
 	}
 	return append(keys, s.table.Keys()...)
 }
@@ -200,6 +214,9 @@ func (s *Screen) elect() tea.Cmd {
 // Title counts the topics.
 func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
 	left = s.table.Heading("Topics")
+	if s.pick {
+		left = s.table.Heading("Records of which topic?")
+	}
 	if f.Snapshot == nil {
 		return left, nil
 	}

@@ -18,10 +18,10 @@ func Bar(t themes.Theme, width int, fraction float64) Line {
 	return Line{{themes.Bar, strings.Repeat("#", full)}, {themes.Track, strings.Repeat(".", width-full)}}
 }
 
-// Blocks is a bar without a track.
+// Blocks is a thin bar without a track, so that bars in rows below each other stay apart.
 func Blocks(t themes.Theme, n int) Line {
 	if t.Solid() {
-		return Line{{themes.Bar, Spaces(n)}}
+		return Line{{themes.Accent, strings.Repeat("\u2836", n)}}
 	}
 	return Line{{themes.Bar, strings.Repeat("#", n)}}
 }

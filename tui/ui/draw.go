@@ -34,6 +34,11 @@ func (t *Table) View(f Frame) string {
 // layout gives every column its width; 0 leaves it out.
 func (t *Table) layout(width int) []int {
 	widths := append([]int(nil), t.widths...)
+	for i, c := range t.Columns { // what fills the room that is left gives way first
+		if c.Fill {
+			widths[i] = max(min(widths[i], max(c.Min, Width(c.Title))), widths[i]-max(0, t.total(widths)-width))
+		}
+	}
 	for t.total(widths) > width {
 		if !t.drop(widths) {
 			t.shrink(widths, t.total(widths)-width)

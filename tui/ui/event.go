@@ -33,13 +33,18 @@ func Tell(e admin.Event) Told {
 	}
 	switch e.Kind {
 	case admin.KindFault:
-		say("fault", e.New, themes.Accent)
-		t.What, t.Note = "", e.Note
-		t.Subject = orElse(e.New, "fault") + " " + e.Subject
+		say("fault", e.Note, themes.Accent)
+		t.Subject, t.Note = orElse(e.New, "fault")+" "+e.Subject, ""
+		if e.By != "" {
+			t.Note = "by " + e.By
+		}
 	case admin.KindExit:
-		say("exit", e.New, themes.Bad)
+		say("exit", "ended, "+e.New, themes.Bad)
+		if e.New == "status 0" {
+			t.Look = themes.Text
+		}
 	case admin.KindStarted:
-		say("start", "pid "+e.New, themes.Text)
+		say("start", "started, pid "+e.New, themes.Text)
 	case admin.KindPaused:
 		say("pause", "stands still", themes.Warn)
 	case admin.KindResumed:

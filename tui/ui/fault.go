@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 
 	"kdrill/cluster"
@@ -38,4 +40,22 @@ func FaultKeys(d Data, node, role, none string) []Key {
 		pause,
 		{Keys: "R", Does: "restart the node, or start it", Hint: "restart", Not: why(""), Act: do(cluster.Restart)},
 	}
+}
+
+// CoordinatorKeys are the fault keys for the coordinator of a group.
+func CoordinatorKeys(d Data, group string) []Key {
+	coordinator, none := "", "no group is selected"
+	if group != "" && d.Snapshot != nil {
+		none = "the coordinator of " + group + " is not known"
+		if g, ok := d.Snapshot.Group(group); ok && g.Coordinator >= 0 {
+			coordinator = Broker(g.Coordinator)
+		}
+	}
+	keys := FaultKeys(d, coordinator, "group-coordinator:"+group, none)
+	for i := range keys {
+		keys[i].Does = strings.Replace(keys[i].Does, "the node", "the group's coordinator", 1)
+		keys[i].Hint = ""
+	}
+	keys[0].Hint = "kill coordinator"
+	return keys
 }

@@ -68,6 +68,7 @@ type Table struct {
 	rows    []Row
 	shown   []int // indices of rows that pass the filter, in order
 	cursor  string
+	moved   bool // by the user; until then the cursor is on the first row, whatever comes
 	at      int // where the cursor is or was in shown
 	sort    int // column, -1 = as given
 	down    bool
@@ -159,9 +160,12 @@ func (t *Table) arrange() {
 			return cmp.Or(by, strings.Compare(t.rows[a].ID, t.rows[b].ID))
 		})
 	}
-	if i := slices.IndexFunc(t.shown, func(i int) bool { return t.rows[i].ID == t.cursor }); i >= 0 {
+	if i := slices.IndexFunc(t.shown, func(i int) bool { return t.rows[i].ID == t.cursor }); i >= 0 && t.moved {
 		t.at = i
 		return
+	}
+	if !t.moved {
+		t.at = 0
 	}
 	t.Move(0)
 }
@@ -194,7 +198,7 @@ func (t *Table) Move(n int) {
 // Select puts the cursor on a row, if it is there.
 func (t *Table) Select(id string) {
 	if i := slices.IndexFunc(t.shown, func(i int) bool { return t.rows[i].ID == id }); i >= 0 {
-		t.at, t.cursor = i, id
+		t.at, t.cursor, t.moved = i, id, true
 	}
 }
 
@@ -228,6 +232,9 @@ func (t *Table) SetFilter(text string) {
 	t.filter = ParseFilter(text)
 	t.arrange()
 }
+
+// Natural is the width at which nothing has to be left out.
+func (t *Table) Natural() int { return marker + t.total(t.widths) }
 
 // Counts says how many rows are shown, and how many there are.
 func (t *Table) Counts() (shown, all int) { return len(t.shown), len(t.rows) }
@@ -265,7 +272,7 @@ func (t *Table) SortBy(column int, down bool) {
 // Keys are those that move and sort; every screen with a table has them.
 func (t *Table) Keys() []Key {
 	move := func(n func() int) func() tea.Cmd {
-		return func() tea.Cmd { t.Move(n()); return nil }
+		return func() tea.Cmd { t.moved = true; t.Move(n()); return nil }
 	}
 	page := func() int { return max(t.page-1, 1) }
 	return []Key{

@@ -39,15 +39,19 @@ type Copy struct{ Text string }
 // Save writes text to a file of the user's working directory.
 type Save struct{ Name, Text string }
 
-// Tail starts reading a topic; batches arrive as [Batch]. It ends with [Untail], or when another one starts.
-type Tail struct{ Spec records.Spec }
+// Tail starts reading a topic; batches arrive as [Batch] of the same name. It ends with [Untail], or when another one of
+// that name starts.
+type Tail struct {
+	Name string
+	Spec records.Spec
+}
 
-// Untail ends the tail of a topic.
-type Untail struct{ Topic string }
+// Untail ends a tail.
+type Untail struct{ Name string }
 
-// Batch is what a tail read, for the screen of its topic.
+// Batch is what a tail read.
 type Batch struct {
-	Topic string
+	Name string // of the tail
 	records.Batch
 	Err error // why it ended, nil while it goes on
 }

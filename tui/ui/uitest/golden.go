@@ -3,13 +3,14 @@ package uitest
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	uv "github.com/charmbracelet/ultraviolet"
-	"github.com/google/go-cmp/cmp"
 
 	"kdrill/themes"
 	"kdrill/tui/ui"
@@ -48,9 +49,25 @@ func Golden(t *testing.T, name string, theme themes.Theme, width, height int, vi
 	if err != nil {
 		t.Fatalf("%v (write it with -update)", err)
 	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("%s differs from its golden screen (-want +got), -update accepts it:\n%s", name, diff)
+	if got != string(want) {
+		t.Errorf("%s differs from its golden screen, -update accepts it. It draws:\n%s%s", name, glyphs(got), firstDifference(string(want), got))
 	}
+}
+
+// glyphs is the first part of a golden screen.
+func glyphs(golden string) string {
+	text, _, _ := strings.Cut(golden, "\n\n")
+	return text
+}
+
+func firstDifference(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range min(len(w), len(g)) {
+		if w[i] != g[i] {
+			return fmt.Sprintf("\nfirst at line %d of the file:\nwant %s\ngot  %s", i+1, w[i], g[i])
+		}
+	}
+	return "\none is longer than the other"
 }
 
 // Draw puts a view on a grid and writes it as text: glyphs, styles, legend.
@@ -58,8 +75,8 @@ func Draw(theme themes.Theme, width, height int, view string) string {
 	grid := uv.NewScreenBuffer(width, height)
 	uv.NewStyledString(view).Draw(grid, grid.Bounds())
 	meaning := legend(theme)
-	var glyphs, styles, names strings.Builder
-	letters := map[string]byte{}
+	var glyphs, styles strings.Builder
+	used := map[string]bool{}
 	for y := range height {
 		var line, look strings.Builder
 		for x := 0; x < width; x++ {
@@ -68,48 +85,47 @@ func Draw(theme themes.Theme, width, height int, view string) string {
 				continue
 			}
 			line.WriteString(cell.Content)
-			look.WriteString(strings.Repeat(letter(cell, meaning, letters, &names), cell.Width))
+			look.WriteString(strings.Repeat(letter(cell, meaning, used), cell.Width))
 		}
 		fmt.Fprintf(&glyphs, "|%s|\n", line.String())
 		fmt.Fprintf(&styles, "|%s|\n", look.String())
 	}
-	return glyphs.String() + "\n" + styles.String() + "\n" + names.String()
+	return glyphs.String() + "\n" + styles.String() + "\n" + strings.Join(slices.Sorted(maps.Keys(used)), "\n") + "\n"
 }
 
-func letter(cell *uv.Cell, meaning map[string]string, letters map[string]byte, names *strings.Builder) string {
+// letter is the style of a cell: lower case on the ground, upper case on panels, later letters in the selected row.
+func letter(cell *uv.Cell, meaning map[string]string, used map[string]bool) string {
 	key := cell.Style.String()
 	if cell.Content == " " && key == "" {
 		return " "
 	}
 	name, ok := meaning[key]
 	if !ok {
-		name = fmt.Sprintf("unknown %q", key)
+		used[fmt.Sprintf("? %q", key)] = true
+		return "?"
 	}
-	if name == "text" {
+	if name == ". text" {
 		return "."
 	}
-	l, ok := letters[name]
-	if !ok {
-		l = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"[len(letters)]
-		letters[name] = l
-		fmt.Fprintf(names, "%c %s\n", l, name)
-	}
-	return string(l)
+	used[name] = true
+	return name[:1]
 }
 
 // legend names the styles of a theme.
 func legend(theme themes.Theme) map[string]string {
 	meaning := map[string]string{}
 	surfaces := []struct {
-		name  string
-		theme themes.Theme
-	}{{" on panel", theme.Panel()}, {" selected", theme.Selected()}, {"", theme}}
+		letters, name string
+		theme         themes.Theme
+	}{
+		{"ABCDEFGHIJKLM", " on a panel", theme.Panel()}, {"nopqrstuvwxyz", " in the selected row", theme.Selected()}, {".bcdefghijklm", "", theme},
+	}
 	for _, s := range surfaces {
 		all := themes.All()
 		for i := len(all) - 1; i >= 0; i-- { // of equal styles, the first role names it
 			cell := uv.NewScreenBuffer(1, 1)
 			uv.NewStyledString(s.theme.Paint(all[i], "x")).Draw(cell, cell.Bounds())
-			meaning[cell.CellAt(0, 0).Style.String()] = all[i].String() + s.name
+			meaning[cell.CellAt(0, 0).Style.String()] = s.letters[i:i+1] + " " + all[i].String() + s.name
 		}
 	}
 	return meaning
