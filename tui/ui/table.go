@@ -69,8 +69,8 @@ type Table struct {
 	shown   []int // indices of rows that pass the filter, in order
 	cursor  string
 	moved   bool // by the user; until then the cursor is on the first row, whatever comes
-	at      int // where the cursor is or was in shown
-	sort    int // column, -1 = as given
+	at      int  // where the cursor is or was in shown
+	sort    int  // column, -1 = as given
 	down    bool
 	filter  Filter
 	changed map[cellKey]change
