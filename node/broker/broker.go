@@ -39,12 +39,14 @@ type Broker struct {
 	peers        *peers
 	producerIDs  *producerIDs
 	handlers     map[int16]handler
+	failed       chan error // why the log directory cannot be used any more; has room for one
 }
 
 // assemble makes the parts of a broker and connects them. Nothing runs yet.
 func (b *Broker) assemble(dir *log.Dir) {
 	s := b.settings
 	b.cache = metadata.New()
+	b.failed = make(chan error, 1)
 	b.peers = newPeers(fmt.Sprintf("broker-%d", s.BrokerID))
 	b.producerIDs = &producerIDs{zk: b.zk, broker: s.BrokerID}
 	b.registration = newRegistration(b.zk, s.BrokerID, b.describe, s.ZooKeeper.SessionTimeout*4/3+500*time.Millisecond, b.log)
@@ -112,9 +114,12 @@ func (b *Broker) topicConfigChanged(topic string) {
 	b.controller.ConfigChanged()
 }
 
-// logFailed tells the controller, by a znode, that a partition's log cannot be used any more.
+// logFailed stops the broker: its only log directory cannot be written any more. Others have the data.
 func (b *Broker) logFailed(topic string, partition int32, err error) {
-	b.log.Error("log failed", "topic", topic, "partition", partition, "err", err)
+	select {
+	case b.failed <- fmt.Errorf("log directory %s failed at %s-%d: %w; mend the disk or free some space, then start the broker again", b.settings.LogDir, topic, partition, err):
+	default: // the first failure is enough
+	}
 }
 
 // serve runs all parts. When ctx ends it hands leadership over first; when a part fails it stops the others.
@@ -134,9 +139,13 @@ func (b *Broker) serve(ctx context.Context) error {
 	}
 	b.log.Info("broker ready", "id", b.settings.BrokerID, "address", b.settings.Advertised[0].Address())
 
+	var failed error
 	select {
 	case <-ctx.Done():
 		b.log.Info("broker stopping", "id", b.settings.BrokerID)
+		b.handOver(alive)
+	case failed = <-b.failed:
+		b.log.Error("broker stopping", "id", b.settings.BrokerID, "err", failed)
 		b.handOver(alive)
 	case <-alive.Done():
 	}
@@ -149,6 +158,9 @@ func (b *Broker) serve(ctx context.Context) error {
 	err := parts.Wait()
 	if errors.Is(err, context.Canceled) {
 		err = nil
+	}
+	if failed != nil {
+		return failed
 	}
 	return errors.Join(err, closed)
 }

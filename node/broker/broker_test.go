@@ -84,6 +84,7 @@ func TestThreeBrokers(t *testing.T) {
 	t.Run("topics are deleted", c.testDeleteTopic)
 	t.Run("producers get different ids", c.testProducerIDs)
 	t.Run("a second broker with the same id is refused", c.testDuplicateID)
+	t.Run("a broker that cannot start says why", c.testRefusedStarts)
 	t.Run("kcat", c.testKcat)
 	t.Run("a leader is killed", c.testKilledLeader)
 	t.Run("a leader is stopped", c.testStoppedLeader)
@@ -92,6 +93,7 @@ func TestThreeBrokers(t *testing.T) {
 	t.Run("a malformed frame harms nobody", c.testMalformedFrame)
 	t.Run("a coordinator leader is killed", c.testKilledCoordinator)
 	t.Run("a paused broker comes back", c.testPausedBroker)
+	t.Run("a broker without room on its disk stops", c.testFullDisk)
 }
 
 func (c *testCluster) testProduceAndConsume(t *testing.T) {
@@ -444,4 +446,30 @@ func (c *testCluster) testPausedBroker(t *testing.T) {
 	c.awaitISR(t, "paused", 3)
 	produce(t, client, "paused", 200, 300)
 	c.consume(t, "paused", 300)
+}
+
+func (c *testCluster) testFullDisk(t *testing.T) {
+	full := c.brokers[2]
+	c.signal(full, syscall.SIGTERM)
+	c.await(full)
+	c.start(full, "KDRILL_TEST_FILE_SIZE=100000")
+	c.awaitBrokers(3)
+	c.create(t, "heavy", 3, nil)
+	client := c.client(t, kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(50_000))
+	var records []*kgo.Record
+	for i := range 600 {
+		records = append(records, &kgo.Record{Topic: "heavy", Key: fmt.Append(nil, i%7), Value: fmt.Appendf(nil, "%d %1000d", i, 0)})
+	}
+	if err := client.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+		t.Errorf("the others do not go on: %v", err)
+	}
+	if state := c.await(full); state.ExitCode() != 1 {
+		t.Errorf("ended with %v, want 1", state)
+	}
+	if said := full.stderr.String(); !strings.Contains(said, "log directory") || !strings.Contains(said, "free some space") {
+		t.Errorf("said %q", said)
+	}
+	c.start(full)
+	c.awaitISR(t, "heavy", 3)
+	c.consume(t, "heavy", 600)
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,8 +18,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kdrill/node/coordinator"
+	"kdrill/node/wire"
 )
 
 // TestMain makes the test binary a node, too: clusters of tests are real processes.
@@ -27,6 +30,12 @@ func TestMain(m *testing.M) {
 	run, ok := roles[os.Getenv("KDRILL_TEST_NODE")]
 	if !ok {
 		os.Exit(m.Run())
+	}
+	if limit, err := strconv.ParseUint(os.Getenv("KDRILL_TEST_FILE_SIZE"), 10, 64); err == nil { // stands for a disk that is full
+		signal.Ignore(syscall.SIGXFSZ)
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+			panic(err)
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -130,7 +139,7 @@ func (c *testCluster) node(role, name, config string, port int) *testNode {
 	return n
 }
 
-func (c *testCluster) start(n *testNode) {
+func (c *testCluster) start(n *testNode, env ...string) {
 	c.t.Helper()
 	out, err := os.OpenFile(n.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -139,7 +148,7 @@ func (c *testCluster) start(n *testNode) {
 	defer out.Close()
 	n.stderr.Reset()
 	n.process = exec.Command(os.Args[0], n.config) // ends with the cluster, not with a context
-	n.process.Env = append(os.Environ(), "KDRILL_TEST_NODE="+n.role)
+	n.process.Env = append(append(os.Environ(), "KDRILL_TEST_NODE="+n.role), env...)
 	n.process.Stdout, n.process.Stderr = out, &n.stderr
 	n.ended = make(chan struct{})
 	if err := n.process.Start(); err != nil {
@@ -253,20 +262,24 @@ func (c *testCluster) partition(t *testing.T, topic string, partition int32) kad
 	return meta.Topics[topic].Partitions[partition]
 }
 
+// awaitBrokers waits until every broker knows n brokers and a controller. It asks each itself: a client that finds
+// its own way may answer from what it remembers.
 func (c *testCluster) awaitBrokers(n int) {
 	c.t.Helper()
 	for _, node := range c.brokers {
-		client, err := kgo.NewClient(kgo.SeedBrokers(node.addr))
-		if err != nil {
-			c.t.Fatal(err)
-		}
 		c.eventually(fmt.Sprintf("%s knows %d brokers", node.addr, n), func() bool {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
-			meta, err := kadm.NewClient(client).BrokerMetadata(ctx)
-			return err == nil && len(meta.Brokers) == n && meta.Controller >= 0
+			conn, err := wire.Dial(ctx, node.addr, "test")
+			if err != nil {
+				return false
+			}
+			defer conn.Close()
+			request := kmsg.NewPtrMetadataRequest()
+			request.Version, request.Topics = 12, []kmsg.MetadataRequestTopic{}
+			response, err := conn.Request(ctx, request)
+			return err == nil && len(response.(*kmsg.MetadataResponse).Brokers) == n && response.(*kmsg.MetadataResponse).ControllerID >= 0
 		})
-		client.Close()
 	}
 }
 

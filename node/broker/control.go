@@ -13,12 +13,13 @@ func (b *Broker) isStale(epoch int64) bool { return epoch != -1 && epoch < b.reg
 
 func (b *Broker) updateMetadata(_ context.Context, req *kmsg.UpdateMetadataRequest) *kmsg.UpdateMetadataResponse {
 	response := kmsg.NewPtrUpdateMetadataResponse()
-	if b.isStale(req.BrokerEpoch) {
-		response.ErrorCode = kerr.StaleBrokerEpoch.Code
-		return response
+	err := error(kerr.StaleBrokerEpoch)
+	var deleted []string
+	if !b.isStale(req.BrokerEpoch) {
+		deleted, err = b.cache.Update(req)
 	}
-	deleted, err := b.cache.Update(req)
 	if err != nil {
+		b.log.Warn("metadata refused", "controller", req.ControllerID, "controller_epoch", req.ControllerEpoch, "broker_epoch", req.BrokerEpoch, "err", err)
 		response.ErrorCode = codeOf(err)
 		return response
 	}
