@@ -1,0 +1,180 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"kdrill/node/coordinator"
+	"kdrill/node/layout"
+)
+
+// startCoordinator serves ZooKeeper's protocol until the test ends.
+func startCoordinator(t *testing.T) (address string, conn *zk.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = l.Addr().String()
+	l.Close()
+	_, port, _ := net.SplitHostPort(address)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "zoo.cfg")
+	config := fmt.Sprintf("tickTime=100\ndataDir=%s\nclientPortAddress=127.0.0.1\nclientPort=%s\n", dir, port)
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	var log bytes.Buffer
+	running.Go(func() {
+		if err := coordinator.Run(ctx, path, &log); err != nil && ctx.Err() == nil {
+			t.Errorf("coordinator: %v\n%s", err, log.String())
+		}
+	})
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+	})
+	conn, events, err := zk.Connect([]string{address}, 5*time.Second, zk.WithLogger(quiet{}), zk.WithLogInfo(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	limit := time.After(20 * time.Second)
+	for conn.State() != zk.StateHasSession {
+		select {
+		case <-events:
+		case <-limit:
+			t.Fatal("no session")
+		}
+	}
+	return address, conn
+}
+
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+// write sets a znode, making it and its parents if they are missing.
+func write(t *testing.T, conn *zk.Conn, path string, data []byte, flags int32) {
+	t.Helper()
+	for i, r := range path {
+		if r == '/' && i > 0 {
+			if _, err := conn.Create(path[:i], nil, 0, zk.WorldACL(zk.PermAll)); err != nil && err != zk.ErrNodeExists {
+				t.Fatal(err)
+			}
+		}
+	}
+	_, err := conn.Create(path, data, flags, zk.WorldACL(zk.PermAll))
+	if err == zk.ErrNodeExists {
+		_, err = conn.Set(path, data, -1)
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+func state(leader, epoch int32, isr ...int32) []byte {
+	return layout.Encode(layout.PartitionState{Version: 1, Leader: leader, LeaderEpoch: epoch, ControllerEpoch: 1, ISR: isr})
+}
+
+// mirror writes the znodes of a cluster as its brokers describe it.
+func mirror(t *testing.T, conn *zk.Conn, f *fake, topics ...string) {
+	t.Helper()
+	for id := range int32(3) {
+		write(t, conn, layout.Broker(id), layout.Encode(layout.BrokerRegistration{Version: 5, Host: "127.0.0.1", Port: 1}), zk.FlagEphemeral)
+	}
+	write(t, conn, layout.ControllerEpoch, []byte("1"), 0)
+	write(t, conn, layout.Controller, layout.Encode(layout.NewControllerRegistration(0, time.Now())), zk.FlagEphemeral)
+	for _, topic := range topics {
+		infos := f.PartitionInfos(topic)
+		replicas := slices.Repeat([][]int32{{0, 1, 2}}, len(infos))
+		write(t, conn, layout.Topic(topic), layout.Encode(layout.NewTopicAssignment("", replicas)), 0)
+		for p := range infos {
+			write(t, conn, layout.State(topic, int32(p)), state(f.LeaderFor(topic, int32(p)), 0, 0, 1, 2), 0)
+		}
+	}
+}
+
+func TestWithZooKeeperAnEventCarriesTheTimeOfTheChangeAndComesAtOnce(t *testing.T) {
+	f := newFake(t, 3, kfake.SeedTopics(2, "orders"))
+	address, conn := startCoordinator(t)
+	mirror(t, conn, f, "orders")
+	o := observe(t, Config{Bootstrap: f.addrs, ZooKeeper: address, Interval: time.Hour}, Interest{}) // no poll helps
+	s := await(t, o, "watches", func(s *Snapshot) bool {
+		return s.Watching && s.Topics[0].Partitions[0].PartitionEpoch == 0 && s.Brokers[2].Epoch > 0
+	})
+	if s.Mode != ModeZooKeeper || s.Controller != 0 || s.ControllerEpoch != 1 || s.Brokers[2].SessionID != conn.SessionID() {
+		t.Errorf("%+v", s)
+	}
+
+	leader := f.LeaderFor("orders", 1)
+	next := (leader + 1) % 3
+	write(t, conn, layout.State("orders", 1), state(next, 1, next, (next+1)%3), 0)
+	e := nextEvent(t, o, KindLeader)
+	seen := time.Now()
+	_, stat, err := conn.Get(layout.State("orders", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.At.UnixMilli() != stat.Mtime || e.Old != NodeName(leader) || e.New != NodeName(next) || e.NewEpoch != 1 {
+		t.Errorf("%+v, mtime %d", e, stat.Mtime)
+	}
+	t.Logf("the event came %v after the znode's change", seen.Sub(e.At).Round(time.Millisecond))
+	if e := nextEvent(t, o, KindISR); e.Note != NodeName(leader)+" is out of sync" {
+		t.Errorf("%+v", e)
+	}
+	// The brokers still say otherwise: they trail behind, and ZooKeeper decides.
+	o.Refresh()
+	before := s.TopicsAt
+	s = await(t, o, "a poll", func(s *Snapshot) bool { return s.TopicsAt.After(before) && s.Coordinators[0].Role == "standalone" })
+	if p := s.Topics[0].Partitions[1]; p.Leader != next || p.PartitionEpoch != 1 {
+		t.Errorf("%+v", p)
+	}
+
+	if err := conn.Delete(layout.Broker(2), -1); err != nil {
+		t.Fatal(err)
+	}
+	if e := nextEvent(t, o, KindSession); e.Subject != "broker-2" {
+		t.Errorf("%+v", e)
+	}
+	write(t, conn, layout.Broker(2), layout.Encode(layout.BrokerRegistration{Version: 5}), zk.FlagEphemeral)
+	if e := nextEvent(t, o, KindJoined); e.Subject != "broker-2" || !strings.HasPrefix(e.Note, "after ") {
+		t.Errorf("%+v", e)
+	}
+
+	write(t, conn, layout.ControllerEpoch, []byte("2"), 0)
+	write(t, conn, layout.Controller, layout.Encode(layout.NewControllerRegistration(1, time.Now())), 0)
+	if e := nextEvent(t, o, KindController); e.Old != "broker-0" || e.New != "broker-1" || e.NewEpoch != 2 {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestWithoutACoordinatorTheBrokersWordCounts(t *testing.T) {
+	f := newFake(t, 3, kfake.SeedTopics(1, "orders"))
+	o := observe(t, Config{Bootstrap: f.addrs, ZooKeeper: "127.0.0.1:1", Interval: 20 * time.Millisecond}, Interest{})
+	s := await(t, o, "a coordinator that refuses", func(s *Snapshot) bool { return s.Coordinators[0].Error != "" && len(s.Topics) == 1 })
+	if s.Watching || s.Coordinators[0].Error != "refuses connections" {
+		t.Errorf("%+v", s)
+	}
+	leader := f.LeaderFor("orders", 0)
+	if err := f.MoveTopicPartition("orders", 0, (leader+1)%3); err != nil {
+		t.Fatal(err)
+	}
+	if e := nextEvent(t, o, KindLeader); e.Old != NodeName(leader) {
+		t.Errorf("%+v", e)
+	}
+}
