@@ -36,7 +36,10 @@ func Open(stateDir, name string) (*Client, error) {
 	}
 	dir := filepath.Join(stateDir, name)
 	if _, err := readSpec(dir); err != nil {
-		return nil, err
+		// Its supervisor has read the spec when it was right: what runs can be seen and taken down.
+		if _, runs, _ := readRun(dir); !runs || errors.Is(err, ErrNotFound) {
+			return nil, err
+		}
 	}
 	return newClient(dir), nil
 }

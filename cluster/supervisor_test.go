@@ -419,6 +419,24 @@ func TestALongPathGetsASocketElsewhere(t *testing.T) {
 	}
 }
 
+func TestASpecThatIsSpoiledMeanwhileDoesNotKeepAClusterUp(t *testing.T) {
+	c := newCluster(t, nil)
+	up(t, c)
+	if err := os.WriteFile(filepath.Join(c.dir, specFile), []byte("nodes: ["), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(filepath.Dir(c.dir), "trial")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Down(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(filepath.Dir(c.dir), "trial"); err == nil || !strings.Contains(err.Error(), specFile) {
+		t.Errorf("open what is down: %v", err)
+	}
+}
+
 func TestDownOfNothingIsSaid(t *testing.T) {
 	if _, err := Open(t.TempDir(), "none"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("open: %v", err)
