@@ -66,6 +66,9 @@ func diffLeader(a, b *Partition, subject string, at time.Time, add func(Event)) 
 	}
 	if b.Offline() {
 		e.Kind, e.Note = KindOffline, "no replica in sync is left to lead"
+		if slices.ContainsFunc(b.ISR, func(id int32) bool { return id != a.Leader }) { // the controller is about to elect
+			e.Note = "no leader is elected yet"
+		}
 	}
 	add(e)
 }

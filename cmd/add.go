@@ -14,14 +14,14 @@ func newAdd(a *app) *cobra.Command {
 	add := &cobra.Command{
 		Use:   "add",
 		Short: "Make a local cluster larger",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE:  func(*cobra.Command, []string) error { return usagef("add what? kdrill add broker") },
 	}
 	var timeout time.Duration
 	broker := &cobra.Command{
 		Use:   "broker",
 		Short: "Add a broker to a local cluster and start it",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.addBroker(c.Context(), timeout) },
 	}
 	broker.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long to wait until it serves")

@@ -14,7 +14,7 @@ func newClusters(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "clusters",
 		Short: "List the local clusters",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.clusters(c.Context()) },
 	}
 }

@@ -90,3 +90,11 @@ func join(ids []int32) string {
 	}
 	return strings.Join(text, ",")
 }
+
+// count is "1 broker", "3 brokers".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}

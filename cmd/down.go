@@ -17,7 +17,7 @@ func newDown(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "down",
 		Short: "Stop every node of a local cluster and its supervisor",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.down(c.Context(), purge, yes)
 		},

@@ -20,7 +20,7 @@ func newEvents(a *app) *cobra.Command {
 		Short: "Print the timeline of the cluster",
 		Long: "Print the timeline of the local cluster, with -f as it grows.\n" +
 			"Another cluster, named by --bootstrap-server, has no recorded timeline: -f observes it from now on.",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if a.foreign() {

@@ -13,7 +13,7 @@ func newGroup(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "group",
 		Short: "Describe a consumer group",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(&cobra.Command{
@@ -43,7 +43,7 @@ func newGroup(a *app) *cobra.Command {
 }
 
 func (a *app) printGroup(g *admin.Group) {
-	fmt.Fprintf(a.out, "%s  %s  coordinator %s  %d members  lag %s\n", g.ID, g.State, admin.NodeName(g.Coordinator), len(g.Members), number(g.Lag))
+	fmt.Fprintf(a.out, "%s  %s  coordinator %s  %s  lag %s\n", g.ID, g.State, admin.NodeName(g.Coordinator), count(len(g.Members), "member"), number(g.Lag))
 	clients := map[string]string{}
 	for _, m := range g.Members {
 		clients[m.ID] = m.ClientID + " " + m.Host

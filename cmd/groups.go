@@ -11,7 +11,7 @@ func newGroups(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "groups",
 		Short: "List consumer groups with their lag",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(cmd.Context(), func(client *admin.Client) error {
 				s, err := client.Snapshot(cmd.Context(), admin.Interest{Groups: true})

@@ -42,13 +42,24 @@ func (a *app) advise(err error) error {
 		start += " --cluster " + a.cluster
 	}
 	switch {
-	case errors.Is(err, cluster.ErrNotFound), errors.Is(err, cluster.ErrDown):
-		return fmt.Errorf("%w: start it with %s", err, start)
+	case errors.Is(err, cluster.ErrNotFound):
+		return absent{fmt.Sprintf("there is no cluster %s: start it with %s", a.cluster, start), err}
+	case errors.Is(err, cluster.ErrDown):
+		return absent{fmt.Sprintf("cluster %s is down: start it with %s", a.cluster, start), err}
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted")
 	}
 	return err
 }
+
+// absent says what to do about a cluster that is not there.
+type absent struct {
+	text string
+	err  error
+}
+
+func (e absent) Error() string { return e.text }
+func (e absent) Unwrap() error { return e.err }
 
 // terminal says whether a stream is a terminal.
 func terminal(stream any) bool {

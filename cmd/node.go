@@ -18,7 +18,7 @@ func newNode(a *app) *cobra.Command {
 	node := &cobra.Command{
 		Use:   "node",
 		Short: "Run one node in the foreground",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	node.AddCommand(
@@ -34,7 +34,7 @@ func runNode(a *app, role, file string, run func(ctx context.Context, configPath
 	c := &cobra.Command{
 		Use:   role + " --config " + file,
 		Short: "Run a " + role,
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if path == "" {
 				return usagef("node %s: --config %s is missing", role, file)

@@ -18,7 +18,7 @@ func newPS(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "ps",
 		Short: "Show the nodes of a local cluster and their processes",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.ps(c.Context()) },
 	}
 }

@@ -14,6 +14,9 @@ func (a *app) resolve(ctx context.Context, status cluster.Status, words []string
 	nodes := make([]cluster.NodeStatus, len(words))
 	for i, word := range words {
 		name := word
+		if strings.Contains(word, ":") && !admin.IsRole(word) {
+			return nil, usagef("%q is no role: use controller, coordinator-leader, leader:TOPIC/PARTITION or group-coordinator:GROUP", word)
+		}
 		if isRole(word) {
 			var err error
 			if name, err = roleHolder(ctx, status, word); err != nil {

@@ -12,9 +12,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"kdrill/node/config"
 )
 
 // Exit statuses of the program.
@@ -62,7 +65,24 @@ func Main(args []string) int {
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
+	if _, ok := errors.AsType[*config.Error](err); ok {
+		return exitUsage
+	}
 	return exitFailed
+}
+
+// noArgs refuses arguments: where commands follow, an unknown one.
+func noArgs(c *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case !c.HasAvailableSubCommands():
+		return usagef("%s takes no argument: leave out %q", c.CommandPath(), args[0])
+	}
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		return usagef("there is no command %s %s: did you mean %s?", c.CommandPath(), args[0], strings.Join(near, " or "))
+	}
+	return usagef("there is no command %s %s: %s --help lists them", c.CommandPath(), args[0], c.CommandPath())
 }
 
 func newRoot(a *app) *cobra.Command {
@@ -71,7 +91,8 @@ func newRoot(a *app) *cobra.Command {
 		Short:         "A terminal console for Kafka that is at its best when a broker dies",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Version:       version(),
+		Args:          noArgs,
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if a.output != "text" && a.output != "json" {
 				return usagef("--output %s: must be text or json", a.output)
@@ -79,6 +100,7 @@ func newRoot(a *app) *cobra.Command {
 			return nil
 		},
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.cluster, "cluster", "default", "name of the local cluster")
@@ -87,6 +109,8 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.commandConfig, "command-config", "", "client.properties with security settings")
 	flags.StringVarP(&a.output, "output", "o", "text", "text or json")
 	addConsole(root, a)
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.AddCommand(newVersion(a))
 	root.AddCommand(newNode(a))
 	root.AddCommand(newUp(a), newDown(a), newPS(a), newLogs(a), newAdd(a), newClusters(a), newSupervise(a))
 	root.AddCommand(newFaults(a)...)

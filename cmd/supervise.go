@@ -16,7 +16,7 @@ func newSupervise(a *app) *cobra.Command {
 		Short: "Own the nodes of a local cluster, in the foreground; up starts this by itself",
 		Long: "Own the nodes of a local cluster, in the foreground; up starts this by itself.\n\n" +
 			"When it is interrupted the nodes live on, and the next supervisor adopts them.",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return a.supervise(c.Context()) },
 	}
 }

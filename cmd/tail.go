@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,6 +33,15 @@ func newTail(a *app) *cobra.Command {
 			"with what comes. Filters are regular expressions, a leading ! turns one round; a record has to pass all.",
 		Args: oneArg("topic"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			var starts []string
+			for _, flag := range []string{"from-beginning", "since", "last"} {
+				if cmd.Flags().Changed(flag) {
+					starts = append(starts, "--"+flag)
+				}
+			}
+			if len(starts) > 1 {
+				return usagef("%s: only one of them can say where to start", strings.Join(starts, " and "))
+			}
 			spec, err := f.spec(args[0], time.Now())
 			if err != nil {
 				return err
@@ -57,7 +67,6 @@ func newTail(a *app) *cobra.Command {
 	flags.StringArrayVar(&f.any, "match", nil, "only records whose key, value or a header matches")
 	flags.IntVar(&f.max, "max", 0, "end after so many records")
 	flags.BoolVar(&f.values, "values", false, "print values only, as they are")
-	c.MarkFlagsMutuallyExclusive("from-beginning", "since", "last")
 	return c
 }
 

@@ -12,7 +12,7 @@ func newTopics(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "topics",
 		Short: "List topics",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.withClient(cmd.Context(), func(client *admin.Client) error {
 				s, err := client.Snapshot(cmd.Context(), admin.Interest{AllOffsets: true, LogDirs: true})

@@ -31,6 +31,14 @@ type File struct {
 	errs   []error
 }
 
+// Error says what the user has to mend in a configuration. Its text is one line for each mistake.
+type Error struct{ error }
+
+func (e *Error) Unwrap() error { return e.error }
+
+// Errorf makes an [Error].
+func Errorf(format string, args ...any) error { return &Error{fmt.Errorf(format, args...)} }
+
 // Entry is one setting as it stands in the file.
 type Entry struct {
 	Key, Value string
@@ -41,7 +49,7 @@ type Entry struct {
 func Load(path string) (*File, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
+		return nil, Errorf("configuration: %w", err)
 	}
 	return Parse(path, data)
 }
@@ -51,7 +59,7 @@ func Parse(path string, data []byte) (*File, error) {
 	loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
 	props, err := loader.LoadBytes(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, Errorf("%s: %w", path, err)
 	}
 	f := &File{path: path, values: props.Map(), lines: map[string]int{}, used: map[string]bool{}}
 	for key, line := range keyLines(data) {
@@ -225,7 +233,12 @@ func (f *File) Require(key string) {
 }
 
 // Err joins everything that is wrong with the file, one line each; nil if nothing is.
-func (f *File) Err() error { return errors.Join(f.errs...) }
+func (f *File) Err() error {
+	if len(f.errs) == 0 {
+		return nil
+	}
+	return &Error{errors.Join(f.errs...)}
+}
 
 // Unused returns the settings that no getter asked for, in the order of their lines.
 func (f *File) Unused() []Entry {

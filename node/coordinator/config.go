@@ -2,7 +2,6 @@ package coordinator
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -160,18 +159,18 @@ func (s *settings) readID() error {
 	path := filepath.Join(s.dataDir, "myid")
 	b, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is missing: write the number of this node's server line into it", path)
+		return config.Errorf("%s is missing: write the number of this node's server line into it", path)
 	}
 	if err != nil {
-		return fmt.Errorf("myid: %w", err)
+		return config.Errorf("myid: %w", err)
 	}
 	text := strings.TrimSpace(string(b))
 	s.id, err = strconv.ParseUint(text, 10, 8)
 	if err != nil || s.id == 0 {
-		return fmt.Errorf("%s holds %.20q: it must be a number from 1 to 255", path, text)
+		return config.Errorf("%s holds %.20q: it must be a number from 1 to 255", path, text)
 	}
 	if !slices.ContainsFunc(s.members, func(m member) bool { return m.id == s.id }) {
-		return fmt.Errorf("%s says %d, but the configuration has no server.%d", path, s.id, s.id)
+		return config.Errorf("%s says %d, but the configuration has no server.%d", path, s.id, s.id)
 	}
 	return nil
 }
