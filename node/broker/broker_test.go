@@ -36,7 +36,7 @@ func (c *testCluster) consume(t *testing.T, topic string, n int) {
 }
 
 // poll collects n records.
-func poll(t *testing.T, client *kgo.Client, n int) (records []*kgo.Record) {
+func poll(t testing.TB, client *kgo.Client, n int) (records []*kgo.Record) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

@@ -59,7 +59,7 @@ type testNode struct {
 
 // testCluster is a cluster of real processes on loopback.
 type testCluster struct {
-	t            *testing.T
+	t            testing.TB
 	dir          string
 	zookeeper    string
 	coordinators []*testNode
@@ -70,7 +70,7 @@ type testCluster struct {
 const sessionTimeout = 2 * time.Second
 
 // startCluster starts coordinators and brokers 1 to n and waits until they are one cluster.
-func startCluster(t *testing.T, coordinators, brokers int) *testCluster {
+func startCluster(t testing.TB, coordinators, brokers int) *testCluster {
 	t.Helper()
 	c := &testCluster{t: t, dir: t.TempDir(), brokers: map[int32]*testNode{}}
 	t.Cleanup(c.end)
@@ -208,7 +208,7 @@ func (c *testCluster) seeds() (addresses []string) {
 }
 
 // client makes a Kafka client that ends with the test.
-func (c *testCluster) client(t *testing.T, opts ...kgo.Opt) *kgo.Client {
+func (c *testCluster) client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(c.seeds()...), kgo.MetadataMinAge(50 * time.Millisecond), kgo.RetryTimeout(30 * time.Second),
@@ -221,10 +221,10 @@ func (c *testCluster) client(t *testing.T, opts ...kgo.Opt) *kgo.Client {
 	return client
 }
 
-func (c *testCluster) admin(t *testing.T) *kadm.Client { return kadm.NewClient(c.client(t)) }
+func (c *testCluster) admin(t testing.TB) *kadm.Client { return kadm.NewClient(c.client(t)) }
 
 // create makes a topic and waits until it can be used.
-func (c *testCluster) create(t *testing.T, topic string, partitions int32, configs map[string]*string) {
+func (c *testCluster) create(t testing.TB, topic string, partitions int32, configs map[string]*string) {
 	t.Helper()
 	answer, err := c.admin(t).CreateTopic(t.Context(), partitions, 3, configs, topic)
 	if err != nil || answer.Err != nil {
@@ -235,7 +235,7 @@ func (c *testCluster) create(t *testing.T, topic string, partitions int32, confi
 
 // awaitPartitions waits until every broker knows the leaders of a topic's n partitions. The broker that creates them
 // answers when it does.
-func (c *testCluster) awaitPartitions(t *testing.T, topic string, n int) {
+func (c *testCluster) awaitPartitions(t testing.TB, topic string, n int) {
 	t.Helper()
 	for _, node := range c.brokers {
 		admin := kadm.NewClient(c.client(t, kgo.SeedBrokers(node.addr), kgo.MetadataMinAge(10*time.Millisecond)))
@@ -284,7 +284,7 @@ func (c *testCluster) awaitBrokers(n int) {
 }
 
 // awaitISR waits until every partition of a topic has n replicas in sync.
-func (c *testCluster) awaitISR(t *testing.T, topic string, n int) {
+func (c *testCluster) awaitISR(t testing.TB, topic string, n int) {
 	t.Helper()
 	admin := c.admin(t)
 	c.eventually(fmt.Sprintf("%d replicas of %s in sync", n, topic), func() bool {
@@ -313,7 +313,7 @@ func (c *testCluster) eventually(what string, holds func() bool) {
 }
 
 // freePorts finds ports that nobody listens on.
-func freePorts(t *testing.T, n int) (ports []int) {
+func freePorts(t testing.TB, n int) (ports []int) {
 	t.Helper()
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
