@@ -85,6 +85,7 @@ func TestThreeBrokers(t *testing.T) {
 	t.Run("producers get different ids", c.testProducerIDs)
 	t.Run("a second broker with the same id is refused", c.testDuplicateID)
 	t.Run("a broker that cannot start says why", c.testRefusedStarts)
+	t.Run("a cluster lives below a chroot", c.testChroot)
 	t.Run("kcat", c.testKcat)
 	t.Run("a leader is killed", c.testKilledLeader)
 	t.Run("a leader is stopped", c.testStoppedLeader)

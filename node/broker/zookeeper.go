@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -35,13 +36,37 @@ func (s *session) Close() {
 	s.Conn.Close()
 }
 
-// connectZooKeeper returns when there is a session.
+// connectZooKeeper returns when there is a session. The chroot is made if need be.
 func connectZooKeeper(ctx context.Context, to settings.ZooKeeper, log *slog.Logger) (*session, error) {
+	if to.Chroot != "" {
+		outside := to
+		outside.Chroot = ""
+		s, err := openSession(ctx, outside, log)
+		if err != nil {
+			return nil, err
+		}
+		defer s.Close()
+		if err := s.ensure(ctx, to.Chroot); err != nil {
+			return nil, fmt.Errorf("zookeeper.connect: chroot %s: %w", to.Chroot, err)
+		}
+	}
+	return openSession(ctx, to, log)
+}
+
+func openSession(ctx context.Context, to settings.ZooKeeper, log *slog.Logger) (*session, error) {
 	s := &session{log: log, changed: make(chan struct{})}
 	servers := strings.Join(to.Servers, ",")
 	log.Info("connecting to ZooKeeper", "servers", servers)
+	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
+		conn, err := net.DialTimeout(network, address, timeout)
+		if err != nil || to.Chroot == "" {
+			return conn, err
+		}
+		return newChrooted(conn, to.Chroot), nil
+	}
 	s.mu.Lock() // events wait until the connection they are about is in place
-	conn, _, err := zk.Connect(to.Servers, to.SessionTimeout, zk.WithLogger(zkLogger{log}), zk.WithEventCallback(s.event), zk.WithHostProvider(new(hosts)))
+	conn, _, err := zk.Connect(to.Servers, to.SessionTimeout, zk.WithLogger(zkLogger{log}),
+		zk.WithEventCallback(s.event), zk.WithHostProvider(new(hosts)), zk.WithDialer(dial))
 	s.Conn = conn
 	s.mu.Unlock()
 	if err != nil {
