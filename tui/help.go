@@ -1,8 +1,6 @@
 package tui
 
 import (
-	"strings"
-
 	tea "charm.land/bubbletea/v2"
 
 	"kdrill/themes"
@@ -40,10 +38,12 @@ func (h *help) Press(k tea.KeyPressMsg) (bool, tea.Cmd) {
 
 // Box implements ui.Overlay: two columns where there is room, the screen's keys first.
 func (h *help) Box(f ui.Frame) ui.Box {
-	width := 44
-	columns := 1
-	if f.Width >= 2*width+10 {
-		columns = 2
+	width, columns := 46, 2
+	if f.Width < 2*width+12 {
+		width = (f.Width - 10) / 2
+	}
+	if width < 34 {
+		width, columns = max(30, f.Width-8), 1
 	}
 	screen, console := describe(h.screen, width), describe(h.console, width)
 	var lines []ui.Line
@@ -78,13 +78,13 @@ func describe(keys []ui.Key, width int) []ui.Line {
 		if k.Does == "" {
 			continue
 		}
-		names := ui.Fit(strings.Join(strings.Fields(k.Keys), " "), 12, false)
+		names := ui.Fit(k.Keys, 11, false)
 		line := ui.Line{}.Add(themes.Key, names).Gap(1)
 		if k.Not != "" {
-			lines = append(lines, line.Add(themes.Faint, ui.Cut(k.Does, width-13, true)))
+			lines = append(lines, line.Add(themes.Faint, ui.Cut(k.Does, width-12, true)))
 			continue
 		}
-		lines = append(lines, line.Text(ui.Cut(k.Does, width-13, true)))
+		lines = append(lines, line.Text(ui.Cut(k.Does, width-12, true)))
 	}
 	return lines
 }

@@ -28,35 +28,38 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 	if key, ok := ui.Find(m.screen().Keys(), k.String()); ok {
 		return m.grant(key.Press())
 	}
-	if key, ok := ui.Find(m.keys(), k.String()); ok {
+	key, ok := ui.Find(m.keys(), k.String())
+	switch {
+	case !ok || key.Act == nil:
+		return nil
+	case key.Not != "":
 		return m.grant(key.Press())
 	}
-	return nil
+	return key.Act()
 }
 
-// keys are those of the console itself.
+// keys are those of the console itself. They act on it directly: what they return is for the terminal program.
 func (m *Model) keys() []ui.Key {
-	now := func(f func() tea.Cmd) func() tea.Cmd { return f }
 	keys := []ui.Key{
-		{Keys: ":", Does: "command line", Hint: "command", Act: now(m.openPalette)},
-		{Keys: "/", Does: "filter rows: a regular expression, ! inverse, -f fuzzy", Hint: "filter", Not: m.notFiltered(), Act: now(m.openFilter)},
-		{Keys: "?", Does: "help for this screen", Hint: "help", Act: func() tea.Cmd { return ui.Wish(ui.Ask{Overlay: m.help()}) }},
-		{Keys: "esc", Does: "clear the filter, or back", Act: now(m.escape)},
-		{Keys: "q", Does: "back, or quit", Hint: m.quitHint(), Act: now(m.quit)},
+		{Keys: ":", Does: "command line", Hint: "command", Act: m.openPalette},
+		{Keys: "/", Does: "filter rows: a regular expression, ! inverse, -f fuzzy", Hint: "filter", Not: m.notFiltered(), Act: m.openFilter},
+		{Keys: "?", Does: "help for this screen", Hint: "help", Act: func() tea.Cmd { return m.push(m.help()) }},
+		{Keys: "esc", Does: "clear the filter, or back", Act: m.escape},
+		{Keys: "q", Does: "back, or quit", Hint: m.quitHint(), Act: m.quit},
 		{Keys: "ctrl+c", Does: "quit at once"},
 		{Keys: "tab", Does: "next tab", Act: func() tea.Cmd { return m.turnTab(1) }},
 		{Keys: "shift+tab", Does: "previous tab", Act: func() tea.Cmd { return m.turnTab(-1) }},
 		{Keys: "[", Does: "back in the history", Act: func() tea.Cmd { return m.turn(-1) }},
 		{Keys: "]", Does: "forward in the history", Act: func() tea.Cmd { return m.turn(1) }},
-		{Keys: "r", Does: "refresh now", Act: now(m.refresh)},
-		{Keys: "z", Does: "freeze the display, or go on", Act: now(m.freeze)},
-		{Keys: "c", Does: "copy the selected name", Not: m.notSelected(), Act: now(m.copySelection)},
-		{Keys: "ctrl+s", Does: "save this screen to a file", Act: now(m.saveScreen)},
-		{Keys: "@", Does: "action log: what was done, as command lines", Act: func() tea.Cmd { return ui.Wish(ui.Open{Screen: "actions"}) }},
-		{Keys: ".", Does: "repeat the last fault", Not: m.notRepeatable(), Act: func() tea.Cmd { return ui.Wish(m.stopwatch.last) }},
+		{Keys: "r", Does: "refresh now", Act: m.refresh},
+		{Keys: "z", Does: "freeze the display, or go on", Act: m.freeze},
+		{Keys: "c", Does: "copy the selected name", Not: m.notSelected(), Act: m.copySelection},
+		{Keys: "ctrl+s", Does: "save this screen to a file", Act: m.saveScreen},
+		{Keys: "@", Does: "action log: what was done, as command lines", Act: func() tea.Cmd { return m.goTo(place{screen: "actions"}) }},
+		{Keys: ".", Does: "repeat the last fault", Not: m.notRepeatable(), Act: func() tea.Cmd { return m.askFault(m.stopwatch.last) }},
 	}
 	for i, s := range sections {
-		keys = append(keys, ui.Key{Keys: strconv.Itoa(i + 1), Does: s.title, Act: func() tea.Cmd { return ui.Wish(ui.Open{Screen: s.name}) }})
+		keys = append(keys, ui.Key{Keys: strconv.Itoa(i + 1), Does: s.title, Act: func() tea.Cmd { return m.goTo(place{screen: s.name}) }})
 	}
 	return keys
 }
@@ -138,13 +141,13 @@ func (m *Model) freeze() tea.Cmd {
 }
 
 func (m *Model) copySelection() tea.Cmd {
-	return ui.Wish(ui.Copy{Text: m.screen().(ui.Selector).Selection()})
+	return m.wish(ui.Copy{Text: m.screen().(ui.Selector).Selection()})
 }
 
 // saveScreen writes what is on show to a file.
 func (m *Model) saveScreen() tea.Cmd {
 	name := fmt.Sprintf("kdrill-%s-%s.txt", m.here().screen, m.data.Now.Format("20060102-150405"))
-	return ui.Wish(ui.Save{Name: name, Text: ansi.Strip(m.draw()) + "\n"})
+	return m.wish(ui.Save{Name: name, Text: ansi.Strip(m.draw()) + "\n"})
 }
 
 // quit goes back, or asks how to leave.
@@ -153,7 +156,7 @@ func (m *Model) quit() tea.Cmd {
 		return m.up()
 	}
 	if !m.cfg.MayStop {
-		return ui.Wish(leaveMsg{})
+		return m.wish(leaveMsg{})
 	}
 	return m.push(&ui.Confirm{
 		Title: "Leave the console",

@@ -58,7 +58,7 @@ func orders() []order {
 		{"help", "help for this screen", nil, func(m *Model, _ string) tea.Cmd { return m.push(m.help()) }},
 		{"quit q", "leave the console", nil, func(m *Model, _ string) tea.Cmd {
 			m.goTo(place{screen: "overview"})
-			return m.grant(m.quit())
+			return m.quit()
 		}},
 	}
 	for _, v := range []cluster.Verb{cluster.Kill, cluster.Stop, cluster.Pause, cluster.Resume, cluster.Restart} {

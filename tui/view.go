@@ -75,10 +75,7 @@ func (m *Model) frame() ui.Frame {
 
 // header says which cluster this is and how it is.
 func (m *Model) header() string {
-	left := ui.Line{{Role: themes.Text, Text: " "}, {Role: themes.Accent, Text: "kdrill"}, {Role: themes.Strong, Text: "  " + m.cfg.Cluster}}
-	if s := m.data.Status; s != nil && m.width >= 72 {
-		left = left.Dim("  " + s.Engine + "  " + string(s.Timing) + " timing")
-	}
+	left := ui.Line{}.Gap(1).Add(themes.Accent, "kdrill").Strong("  " + m.cfg.Cluster)
 	if m.cfg.ReadOnly {
 		left = left.Add(themes.Warn, "  read-only")
 	}
@@ -91,8 +88,11 @@ func (m *Model) header() string {
 		right = right.Dim("   controller ").Add(role, ui.Broker(s.Controller))
 	}
 	right = append(right.Gap(3), m.freshness()...).Gap(1)
-	if left.Width()+right.Width()+2 > m.width {
-		left = left[:3]
+	if s := m.data.Status; s != nil {
+		engine := "  " + s.Engine + "  " + string(s.Timing) + " timing"
+		if left.Width()+ui.Width(engine)+right.Width()+2 <= m.width {
+			left = left.Dim(engine)
+		}
 	}
 	return ui.Ends(left, right, m.width).Render(m.theme.Panel(), m.width)
 }

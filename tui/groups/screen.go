@@ -20,7 +20,7 @@ type Screen struct {
 // New returns the screen.
 func New() *Screen {
 	s := &Screen{table: ui.NewTable(
-		ui.Column{Title: "group", Min: 12, Fill: true},
+		ui.Column{Title: "group", Min: 20, Fill: true},
 		ui.Column{Title: "state", Min: 6, Watch: true},
 		ui.Column{Title: "members", Right: true, Watch: true, Priority: 2},
 		ui.Column{Title: "partitions", Right: true, Priority: 4},

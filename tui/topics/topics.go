@@ -35,7 +35,7 @@ func Pick() *Screen {
 // New makes the screen.
 func New() *Screen {
 	s := &Screen{table: ui.NewTable(
-		ui.Column{Title: "topic", Min: 16, Max: 60, Fill: true},
+		ui.Column{Title: "topic", Min: 24, Max: 60, Fill: true},
 		ui.Column{Title: "partitions", Right: true},
 		ui.Column{Title: "RF", Right: true, Priority: 3},
 		ui.Column{Title: "min ISR", Right: true, Priority: 6},

@@ -1,0 +1,71 @@
+package tui
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	tea "charm.land/bubbletea/v2"
+
+	"kdrill/themes"
+	"kdrill/tui/ui/uitest"
+)
+
+// TestGoldenScreens draws the whole console: every screen in every size, and what can lie over it.
+func TestGoldenScreens(t *testing.T) {
+	for _, p := range everyScreen {
+		name := p.screen
+		if p.screen == "records" && p.arg == "" {
+			name = "records-which"
+		}
+		golden(t, name, "healthy", func(c *console) {
+			c.run(c.model.goTo(p))
+			c.pass(100e6)
+			c.records(12)
+		})
+	}
+	golden(t, "fault-asked", "healthy", func(c *console) { c.keys("j", "K") })
+	golden(t, "fault-coordinator", "healthy", func(c *console) { c.keys("G", "k", "X") })
+	golden(t, "fault-watched", "healthy", func(c *console) { c.data(fixture("faults")); c.data(uitest.Failed()) })
+	golden(t, "broken", "failed", func(*console) {})
+	golden(t, "unreachable", "unreachable", func(*console) {})
+	golden(t, "loading", "", func(*console) {})
+	golden(t, "help", "healthy", func(c *console) { c.keys("?") })
+	golden(t, "command-line", "healthy", func(c *console) { c.keys(":"); c.typed("t") })
+	golden(t, "filter", "healthy", func(c *console) { c.keys("3", "/"); c.typed("or") })
+	golden(t, "form", "healthy", func(c *console) { c.keys("3", "n"); c.typed("no way"); c.keys("tab") })
+	golden(t, "delete", "healthy", func(c *console) { c.keys("3", "D") })
+	golden(t, "record", "healthy", func(c *console) {
+		c.run(c.model.goTo(place{"records", "orders"}))
+		c.settle()
+		c.records(3)
+		c.keys("enter")
+	})
+	golden(t, "configs", "healthy", func(c *console) { c.run(c.model.goTo(place{"topic", "orders"})); c.settle(); c.keys("right") })
+}
+
+func golden(t *testing.T, name, data string, set func(*console)) {
+	t.Helper()
+	for _, size := range uitest.Sizes {
+		synctest.Test(t, func(t *testing.T) {
+			c := open(t, nil)
+			c.send(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+			if data != "" {
+				c.data(fixture(data))
+			}
+			set(c)
+			uitest.Golden(t, fmt.Sprintf("%s-%dx%d", name, size[0], size[1]), c.model.theme, size[0], size[1], c.model.draw())
+		})
+	}
+}
+
+func TestThemes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, theme := range []string{themes.Light, themes.Plain, themes.Basic} {
+			c := open(t, func(cfg *Config) { cfg.Theme = theme })
+			c.data(uitest.Failed())
+			c.send(tea.WindowSizeMsg{Width: 120, Height: 40})
+			uitest.Golden(t, "overview-"+theme, c.model.theme, 120, 40, c.model.draw())
+		}
+	})
+}
