@@ -118,7 +118,12 @@ func (c *console) data(d ui.Data) {
 	}
 	if d.Snapshot != nil {
 		s := *d.Snapshot
-		s.At, s.TopicsAt, s.GroupsAt = s.At.Add(now), s.TopicsAt.Add(now), s.GroupsAt.Add(now)
+		s.At = s.At.Add(now)
+		for _, at := range []*time.Time{&s.TopicsAt, &s.GroupsAt} {
+			if !at.IsZero() {
+				*at = at.Add(now)
+			}
+		}
 		s.Groups = slices.Clone(s.Groups)
 		for i := range s.Groups {
 			s.Groups[i].At = s.Groups[i].At.Add(now)

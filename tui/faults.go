@@ -57,7 +57,7 @@ func (m *Model) consequences(f ui.Fault, node cluster.NodeStatus) []ui.Line {
 	case m.data.Snapshot == nil:
 		return []ui.Line{ui.Styled(themes.Warn, "What it hits is not known: the cluster has not been seen yet.")}
 	}
-	width := max(30, min(m.width-24, 72))
+	width := max(30, min(m.width-10, 76))
 	var lines []ui.Line
 	fact := func(name, value string, role themes.Role) {
 		for i, l := range ui.Sentence(role, value, width-20) {

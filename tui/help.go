@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 
 	"kdrill/themes"
@@ -78,7 +80,7 @@ func describe(keys []ui.Key, width int) []ui.Line {
 		if k.Does == "" {
 			continue
 		}
-		names := ui.Fit(k.Keys, 11, false)
+		names := ui.Fit(few(k.Keys, 11), 11, false)
 		line := ui.Line{}.Add(themes.Key, names).Gap(1)
 		if k.Not != "" {
 			lines = append(lines, line.Add(themes.Faint, ui.Cut(k.Does, width-12, true)))
@@ -92,4 +94,16 @@ func describe(keys []ui.Key, width int) []ui.Line {
 // Keys implements ui.Overlay.
 func (h *help) Keys() []ui.Key {
 	return []ui.Key{{Keys: "esc", Hint: "close"}, {Keys: "j", Hint: "down"}}
+}
+
+// few are as many of the names as fit.
+func few(keys string, width int) string {
+	for ui.Width(keys) > width {
+		i := strings.LastIndexByte(keys, ' ')
+		if i < 0 {
+			break
+		}
+		keys = keys[:i]
+	}
+	return keys
 }

@@ -26,6 +26,9 @@ func (w *stopwatch) begin(fault admin.Event, before *admin.Snapshot, status *clu
 	if before == nil || fault.At.Before(before.At.Add(-time.Minute)) {
 		return // an old one, read from the file of events
 	}
+	if w.running && fault.At.Equal(w.recovery.Fault.At) && fault.Subject == w.recovery.Fault.Subject {
+		return
+	}
 	session := time.Duration(0)
 	d := ui.Data{Status: status}
 	if n, ok := d.Node(fault.Subject); ok {

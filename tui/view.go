@@ -126,7 +126,7 @@ func (m *Model) freshness() ui.Line {
 	switch s := m.data.Snapshot; {
 	case m.held != nil:
 		return ui.Styled(themes.Warn, "frozen")
-	case s == nil:
+	case s == nil, s.Problem != "" && s.TopicsAt.IsZero():
 		return ui.Styled(themes.Dim, "no answer yet")
 	case m.data.Stale(s.TopicsAt) > 0:
 		return ui.Styled(themes.Warn, ui.Old(m.data.Stale(s.TopicsAt)))
@@ -192,7 +192,7 @@ func (m *Model) footer() []string {
 func (m *Model) hints() ui.Line {
 	width := 40
 	if m.width < 100 {
-		width = 24
+		width = 30
 	}
 	if m.width < 72 {
 		width = 8

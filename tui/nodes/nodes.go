@@ -61,6 +61,9 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	if !ok {
 		return nil
 	}
+	if s.data.Snapshot == nil {
+		s.table.SetRows(nil, d) // the first look at the cluster is no change
+	}
 	s.data, s.nodes = d, ui.Nodes(d)
 	rows := make([]ui.Row, len(s.nodes))
 	for i, n := range s.nodes {

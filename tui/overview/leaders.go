@@ -31,9 +31,9 @@ func leaders(f ui.Frame, width int) []ui.Line {
 			most = max(most, total[p.Leader])
 		}
 	}
-	const name, cell = 10, 11
+	const name, cell = 10, 10
 	bar := max(6, min(16, width/5))
-	topics := chosen(s, max(0, (width-name-bar-8)/cell))
+	topics := chosen(s, max(0, (width-name-bar-6)/cell))
 	head := ui.Line{}.Dim(ui.Fit("Leaders", name+bar+6, false))
 	for _, t := range topics {
 		head = head.Dim(ui.Fit(short(t.Name), cell-1, true)).Gap(1)
@@ -72,7 +72,7 @@ func leaders(f ui.Frame, width int) []ui.Line {
 }
 
 func short(name string) string {
-	return ui.Cut(strings.Replace(name, "__consumer_offsets", "__offsets", 1), 10, true)
+	return ui.Cut(strings.Replace(name, "__consumer_offsets", "__offsets", 1), 9, true)
 }
 
 // chosen are the topics with the most partitions, the user's own first.

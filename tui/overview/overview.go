@@ -48,6 +48,9 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	if !ok {
 		return nil
 	}
+	if s.data.Snapshot == nil {
+		s.nodes.SetRows(nil, d) // the first look at the cluster is no change
+	}
 	s.data = d
 	var rows []ui.Row
 	for _, n := range ui.Nodes(d) {
