@@ -74,7 +74,7 @@ func (b *Broker) load(ctx context.Context, dir *log.Dir) error {
 	for _, tp := range dir.Existing() {
 		topics[tp.Topic] = true
 	}
-	if err := b.configs.Load(ctx, topics); err != nil {
+	if err := errors.Join(b.configs.Begin(ctx), b.configs.Load(ctx, topics)); err != nil {
 		return fmt.Errorf("read topic configurations: %w", err)
 	}
 	b.replicas.Load()

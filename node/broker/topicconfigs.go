@@ -22,12 +22,27 @@ type topicConfigs struct {
 	changed func(topic string) // is told after a change was taken in
 	log     *slog.Logger
 
+	seen map[string]time.Time // notifications that are dealt with, and when they were made; zero if not known yet
+
 	mu     sync.Mutex
 	topics map[string]map[string]string
 }
 
 func newTopicConfigs(zk *session, changed func(string), log *slog.Logger) *topicConfigs {
 	return &topicConfigs{zk: zk, changed: changed, log: log, topics: map[string]map[string]string{}}
+}
+
+// Begin notes which notifications there are; it comes before the first Load, whose reading makes them old.
+func (c *topicConfigs) Begin(ctx context.Context) error {
+	names, err := c.zk.children(ctx, layout.ConfigChanges)
+	if err != nil {
+		return err
+	}
+	c.seen = make(map[string]time.Time, len(names))
+	for _, name := range names {
+		c.seen[name] = time.Time{}
+	}
+	return nil
 }
 
 // Overrides returns what a topic overrides, from memory; [topicConfigs.Load] has put it there. It is read-only.
@@ -98,10 +113,8 @@ func readEntityConfig(ctx context.Context, zks *session, path string) (map[strin
 // keepChanges is how long notifications stay, for brokers that were away.
 const keepChanges = 15 * time.Minute
 
-// Run follows /config/changes until ctx ends.
+// Run follows /config/changes until ctx ends. Begin comes before it.
 func (c *topicConfigs) Run(ctx context.Context) error {
-	seen := map[string]bool{}
-	first := true
 	for ctx.Err() == nil {
 		var names []string
 		var watch <-chan zk.Event
@@ -115,14 +128,7 @@ func (c *topicConfigs) Run(ctx context.Context) error {
 			}
 			return err
 		}
-		now := make(map[string]bool, len(names))
-		for _, name := range names {
-			now[name] = true
-			if !seen[name] {
-				c.take(ctx, layout.ConfigChanges+"/"+name, first)
-			}
-		}
-		seen, first = now, false
+		c.takeAll(ctx, names)
 		select {
 		case <-watch: // or the session ended: then everything is read again
 		case <-ctx.Done():
@@ -131,23 +137,39 @@ func (c *topicConfigs) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// take applies one notification and removes it if it is old. Those that were there before the broker started
-// concern configurations that it has yet to read.
-func (c *topicConfigs) take(ctx context.Context, path string, old bool) {
-	data, stat, err := c.zk.get(ctx, path)
-	if err != nil {
-		return // another broker removed it
+// takeAll applies the notifications that are new and removes those that are old.
+func (c *topicConfigs) takeAll(ctx context.Context, names []string) {
+	now := make(map[string]time.Time, len(names))
+	for _, name := range names {
+		path := layout.ConfigChanges + "/" + name
+		made, seen := c.seen[name]
+		if made.IsZero() {
+			data, stat, err := c.zk.get(ctx, path)
+			if err != nil {
+				continue // another broker removed it
+			}
+			made = time.UnixMilli(stat.Ctime)
+			if !seen {
+				c.take(ctx, path, data)
+			}
+		}
+		if time.Since(made) > keepChanges {
+			_ = c.zk.do(ctx, func() error { return c.zk.Delete(path, -1) }) // another broker may be faster
+		}
+		now[name] = made
 	}
-	if age := time.Since(time.UnixMilli(stat.Ctime)); age > keepChanges {
-		_ = c.zk.do(ctx, func() error { return c.zk.Delete(path, -1) })
-	}
+	c.seen = now
+}
+
+// take applies one notification.
+func (c *topicConfigs) take(ctx context.Context, path string, data []byte) {
 	change, err := layout.Decode[layout.ConfigChange](path, data)
 	if err != nil {
 		c.log.Warn("configuration change not understood", "err", err)
 		return
 	}
 	topic, ok := strings.CutPrefix(change.EntityPath, "topics/")
-	if !ok || old {
+	if !ok {
 		return
 	}
 	before := c.Overrides(topic)
