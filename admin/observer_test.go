@@ -20,7 +20,7 @@ func topicNames(n int) []string {
 func TestARefreshAsksEachBrokerAFewTimesHoweverManyTopicsThereAre(t *testing.T) {
 	const brokers, topics = 3, 1000
 	f := newFake(t, brokers, kfake.SeedTopics(3, topicNames(topics)...))
-	c, err := Dial(t.Context(), Config{Bootstrap: f.addrs})
+	c, err := Dial(t.Context(), Config{Bootstrap: f.addrs, Deadline: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestARefreshAsksEachBrokerAFewTimesHoweverManyTopicsThereAre(t *testing.T) 
 
 func TestAHungBrokerCostsItsOwnColumnOnly(t *testing.T) {
 	f := newFake(t, 3, kfake.SeedTopics(6, "orders"))
-	o := observe(t, Config{Bootstrap: f.addrs, Interval: 100 * time.Millisecond, Deadline: 300 * time.Millisecond}, Everything())
+	o := observe(t, Config{Bootstrap: f.addrs, Interval: 100 * time.Millisecond, Deadline: 500 * time.Millisecond}, Everything())
 	full := func(s *Snapshot) bool {
 		topic, ok := s.Topic("orders")
 		if !ok || len(s.Brokers) != 3 {
@@ -70,7 +70,7 @@ func TestAHungBrokerCostsItsOwnColumnOnly(t *testing.T) {
 	s = await(t, o, "others go on", func(s *Snapshot) bool {
 		return s.Brokers[0].Answered.After(since) && s.Brokers[2].Answered.After(since) && s.TopicsAt.After(since)
 	})
-	if s.Brokers[1].Answered.After(since) || s.Brokers[1].Error != "did not answer within 300ms" {
+	if s.Brokers[1].Answered.After(since) || s.Brokers[1].Error != "did not answer within 500ms" {
 		t.Errorf("hung broker: %+v", s.Brokers[1])
 	}
 	for _, p := range s.Topics[0].Partitions {
@@ -108,7 +108,7 @@ func TestAClusterThatIsNotThereIsToldOnceAndFoundLater(t *testing.T) {
 
 func TestEventsTellWhatTopicsDo(t *testing.T) {
 	f := newFake(t, 3, kfake.SeedTopics(1, "orders"))
-	o := observe(t, Config{Bootstrap: f.addrs, Interval: 20 * time.Millisecond}, Interest{})
+	o := observe(t, Config{Bootstrap: f.addrs, Interval: 20 * time.Millisecond, Deadline: time.Minute}, Interest{})
 	await(t, o, "orders", func(s *Snapshot) bool { return len(s.Topics) == 1 })
 
 	leader := f.LeaderFor("orders", 0)
@@ -177,7 +177,7 @@ func TestAGroupsLagIsWhatItHasNotCommitted(t *testing.T) {
 	}
 	produce(7)
 
-	o := observe(t, Config{Bootstrap: f.addrs, Interval: 50 * time.Millisecond}, Interest{Groups: true})
+	o := observe(t, Config{Bootstrap: f.addrs, Interval: 50 * time.Millisecond, Deadline: time.Minute}, Interest{Groups: true})
 	s := await(t, o, "a lag of 7", func(s *Snapshot) bool { return len(s.Groups) == 1 && s.Groups[0].Lag == 7 })
 	g := s.Groups[0]
 	if g.ID != "billing" || g.State != "Stable" || len(g.Members) != 1 || len(g.Members[0].Assigned["orders"]) != 3 {

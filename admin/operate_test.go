@@ -5,13 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
 func dial(t *testing.T, f *fake) *Client {
 	t.Helper()
-	c, err := Dial(t.Context(), Config{Bootstrap: f.addrs})
+	c, err := Dial(t.Context(), Config{Bootstrap: f.addrs, Deadline: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +129,7 @@ func TestLogInsOverSASL(t *testing.T) {
 	for password, works := range map[string]bool{"s3cret": true, "wr0ng": false} {
 		path := writeProperties(t, "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=SCRAM-SHA-256\n"+
 			`sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="alice" password="`+password+`";`)
-		c, err := Dial(t.Context(), Config{Bootstrap: f.addrs, Properties: path})
+		c, err := Dial(t.Context(), Config{Bootstrap: f.addrs, Properties: path, Deadline: 10 * time.Second})
 		if works != (err == nil) {
 			t.Errorf("%s: %v", password, err)
 		}

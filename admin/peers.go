@@ -77,9 +77,24 @@ func (p *peers) close() {
 	clear(p.byAddr)
 }
 
-// ask sends one request to the broker at addr and gives it the deadline.
+// ask sends one request that changes nothing to the broker at addr and gives it the deadline. If the connection turns
+// out to be dead, another one is tried within that time.
 func (p *peers) ask(ctx context.Context, addr string, req kmsg.Request) (kmsg.Response, error) {
-	return p.askWithin(ctx, p.deadline, addr, req)
+	begun := time.Now()
+	resp, err := p.askWithin(ctx, p.deadline, addr, req)
+	dead := func() bool {
+		return err != nil && ctx.Err() == nil && kgo.IsRetryableBrokerErr(errors.Unwrap(err)) && !errors.Is(err, syscall.ECONNREFUSED)
+	}
+	if left := p.deadline - time.Since(begun); dead() && left > 0 {
+		resp, err = p.askWithin(ctx, left, addr, req)
+	}
+	// The client gives up a connection that is silent for the deadline; that may come a moment before our own does.
+	if elapsed := time.Since(begun); dead() && elapsed > p.deadline*9/10 {
+		err = &unansweredError{addr: addr, limit: p.deadline, err: context.DeadlineExceeded}
+	} else if e, ok := errors.AsType[*unansweredError](err); ok {
+		e.limit = p.deadline
+	}
+	return resp, err
 }
 
 // askWithin is for requests that a broker holds until it has done something.

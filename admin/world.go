@@ -40,7 +40,8 @@ type zookeeper struct {
 	configured bool
 	online     bool
 	synced     bool                        // everything was read once: sets of topics and brokers are complete
-	registered map[int32]bool              // nil until read
+	controller bool                        // who controls was read over this connection
+	registered map[int32]bool              // nil until read over this connection
 	topics     map[string]watch.Assignment // nil until read
 	states     map[TopicPartition]watch.State
 }

@@ -41,7 +41,7 @@ func (w *world) applyMetadata(resp *kmsg.MetadataResponse, at time.Time) (ahead 
 	}
 	if !w.zookeeper.decides() {
 		for name := range w.topics {
-			if !listed[name] {
+			if _, exists := w.zookeeper.topics[name]; !listed[name] && !(w.zookeeper.online && exists) {
 				delete(w.topics, name)
 			}
 		}
@@ -50,7 +50,7 @@ func (w *world) applyMetadata(resp *kmsg.MetadataResponse, at time.Time) (ahead 
 }
 
 func (w *world) applyBrokers(resp *kmsg.MetadataResponse, at time.Time) {
-	decides := w.zookeeper.decides()
+	z := &w.zookeeper
 	var live []int32
 	for _, b := range resp.Brokers {
 		live = append(live, b.NodeID)
@@ -60,15 +60,16 @@ func (w *world) applyBrokers(resp *kmsg.MetadataResponse, at time.Time) {
 			broker.Rack = *b.Rack
 		}
 	}
-	if decides {
-		return
+	if !z.online || z.registered == nil {
+		for id, b := range w.brokers {
+			b.setRegistered(slices.Contains(live, id), at)
+		}
 	}
-	for id, b := range w.brokers {
-		b.setRegistered(slices.Contains(live, id), at)
-	}
-	w.controller = resp.ControllerID
-	if !slices.Contains(live, w.controller) {
-		w.controller = -1
+	if !z.online || !z.controller {
+		w.controller, w.controllerAt = resp.ControllerID, time.Time{}
+		if !slices.Contains(live, w.controller) {
+			w.controller = -1
+		}
 	}
 }
 

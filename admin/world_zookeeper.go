@@ -12,7 +12,7 @@ func (w *world) applyWatch(u watch.Update, at time.Time) {
 	z := &w.zookeeper
 	switch u := u.(type) {
 	case watch.Online:
-		z.online, z.synced = true, false
+		z.online, z.synced, z.controller, z.registered = true, false, false, nil
 	case watch.Offline:
 		z.online = false
 	case watch.Synced:
@@ -31,7 +31,7 @@ func (w *world) applyWatch(u watch.Update, at time.Time) {
 	case watch.Broker:
 		w.applyRegistration(u)
 	case watch.Controller:
-		w.controller, w.controllerAt = u.ID, u.At
+		w.controller, w.controllerAt, z.controller = u.ID, u.At, true
 	case watch.ControllerEpoch:
 		w.controllerEpoch = u.Epoch
 	case watch.Topics:

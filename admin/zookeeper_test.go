@@ -113,7 +113,7 @@ func TestWithZooKeeperAnEventCarriesTheTimeOfTheChangeAndComesAtOnce(t *testing.
 	f := newFake(t, 3, kfake.SeedTopics(2, "orders"))
 	address, conn := startCoordinator(t)
 	mirror(t, conn, f, "orders")
-	o := observe(t, Config{Bootstrap: f.addrs, ZooKeeper: address, Interval: time.Hour}, Interest{}) // no poll helps
+	o := observe(t, Config{Bootstrap: f.addrs, ZooKeeper: address, Interval: time.Hour, Deadline: time.Minute}, Interest{}) // no poll helps
 	s := await(t, o, "watches", func(s *Snapshot) bool {
 		return s.Watching && s.Topics[0].Partitions[0].PartitionEpoch == 0 && s.Brokers[2].Epoch > 0
 	})
