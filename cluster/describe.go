@@ -8,10 +8,10 @@ import (
 // describe turns a spec into the status of a cluster of which nothing runs, but for what lives says.
 func describe(s *Spec, dir string, lives map[string]life) Status {
 	status := Status{
-		Name: s.Name, Engine: s.Engine, Timing: s.Timing, Restart: s.Restart, Directory: dir,
-		Bootstrap: s.Bootstrap(), ZooKeeper: s.ZooKeeper(), Nodes: []NodeStatus{},
+		Name: s.Name, Engine: s.engineLabel(), Mode: s.mode(), Timing: s.Timing, Restart: s.Restart, Directory: dir,
+		Bootstrap: s.Bootstrap(), ZooKeeper: s.ZooKeeper(), Quorum: s.controllers(), Nodes: []NodeStatus{},
 	}
-	for _, role := range []Role{Broker, Coordinator} {
+	for _, role := range []Role{Broker, s.quorumRole()} {
 		for _, n := range s.Role(role) {
 			status.Nodes = append(status.Nodes, describeNode(s, n, dir, lives[n.Name]))
 		}
@@ -21,7 +21,7 @@ func describe(s *Spec, dir string, lives map[string]life) Status {
 
 func describeNode(s *Spec, n Node, dir string, l life) NodeStatus {
 	status := NodeStatus{
-		Name: n.Name, Role: n.Role, ID: n.ID, Engine: s.Engine, State: l.State, PID: l.Process.PID, Address: n.Address(),
+		Name: n.Name, Role: n.Role, ID: n.ID, Engine: s.EngineOf(n.Role), State: l.State, PID: l.Process.PID, Address: n.Address(),
 		Restarts: max(0, l.Starts-1), Reason: l.Reason, Log: filepath.Join(nodeFolder(dir, n.Name), logFile),
 	}
 	if status.State == "" {
@@ -39,9 +39,14 @@ func describeNode(s *Spec, n Node, dir string, l life) NodeStatus {
 	return status
 }
 
-// session is how long ZooKeeper waits for a broker that has gone silent: what its configuration says.
+// session is how long ZooKeeper, or the controller of KRaft, waits for a broker that has gone silent: what the
+// configuration says.
 func (s *Spec) session() time.Duration {
-	millis, err := time.ParseDuration(s.Settings[Broker]["zookeeper.session.timeout.ms"] + "ms")
+	key := map[Metadata]string{ZooKeeper: "zookeeper.session.timeout.ms", KRaft: "broker.session.timeout.ms"}[s.mode()]
+	millis, err := time.ParseDuration(s.Settings[Broker][key] + "ms")
+	if err != nil && s.mode() == KRaft {
+		millis, err = time.ParseDuration(kraftBrokerTiming[0].in(s.Timing) + "ms")
+	}
 	if err != nil {
 		return s.Timing.session()
 	}

@@ -58,8 +58,8 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// running finds the processes of a program by their arguments, joined by blanks.
-func running(program string) map[string]process {
+// running finds processes by their command lines: program and arguments, joined by blanks.
+func running(wanted map[string]bool) map[string]process {
 	found := map[string]process{}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -71,12 +71,12 @@ func running(program string) map[string]process {
 			continue
 		}
 		line, err := os.ReadFile("/proc/" + e.Name() + "/cmdline")
-		argv := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
-		if err != nil || argv[0] != program {
+		command := strings.ReplaceAll(strings.TrimSuffix(string(line), "\x00"), "\x00", " ")
+		if err != nil || !wanted[command] {
 			continue
 		}
 		if p, err := identify(pid); err == nil {
-			found[strings.Join(argv[1:], " ")] = p
+			found[command] = p
 		}
 	}
 	return found

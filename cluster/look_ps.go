@@ -31,8 +31,8 @@ func look(pids ...int) map[int]vital {
 	return parsePS(string(out))
 }
 
-// running finds the processes of a program by their arguments, joined by blanks.
-func running(program string) map[string]process {
+// running finds processes by their command lines: program and arguments, joined by blanks.
+func running(wanted map[string]bool) map[string]process {
 	found := map[string]process{}
 	out, err := exec.Command("ps", "-axww", "-o", "pid=,command=").Output()
 	if err != nil {
@@ -40,13 +40,13 @@ func running(program string) map[string]process {
 	}
 	for line := range strings.Lines(string(out)) {
 		number, command, _ := strings.Cut(strings.TrimSpace(line), " ")
-		arguments, ok := strings.CutPrefix(strings.TrimSpace(command), program+" ")
+		command = strings.TrimSpace(command)
 		pid, err := strconv.Atoi(number)
-		if !ok || err != nil {
+		if !wanted[command] || err != nil {
 			continue
 		}
 		if p, err := identify(pid); err == nil {
-			found[arguments] = p
+			found[command] = p
 		}
 	}
 	return found

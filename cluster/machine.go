@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -37,8 +38,7 @@ func (h *machine) start(n Node, p plan) (process, func() Exit, error) {
 		return process{}, nil, err
 	}
 	defer log.Close()
-	command := exec.Command(program(h.dir), p.args...)
-	command.Dir = folder
+	command := p.command(folder)
 	command.Stdout, command.Stderr = log, log
 	// A session of its own, not just a group: when its supervisor dies, the system would otherwise hang up on a group
 	// that has a halted process.
@@ -57,6 +57,29 @@ func (h *machine) start(n Node, p plan) (process, func() Exit, error) {
 		return process{}, nil, err
 	}
 	return id, wait, nil
+}
+
+// command is what is started: the program of the plan, or a shell that runs the errand and then becomes that program.
+func (p plan) command(folder string) *exec.Cmd {
+	command := exec.Command(p.program, p.args...)
+	if p.first != nil {
+		if _, err := os.Stat(p.first.proof); err != nil {
+			errand := append([]string{p.first.program}, p.first.args...)
+			script := fmt.Sprintf(`%s || exit; exec "$@"`, quoted(errand))
+			command = exec.Command("/bin/sh", append([]string{"-c", script, "sh", p.program}, p.args...)...)
+		}
+	}
+	command.Dir = folder
+	return command
+}
+
+// quoted is an argument list in the words of a shell.
+func quoted(argv []string) string {
+	words := make([]string, len(argv))
+	for i, arg := range argv {
+		words[i] = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+	}
+	return strings.Join(words, " ")
 }
 
 // portsFree says which port of a node somebody else has, while that is easy to say.
@@ -103,7 +126,7 @@ func (*machine) signal(p process, sig syscall.Signal) error { return p.signal(si
 
 func (*machine) look(pids ...int) map[int]vital { return look(pids...) }
 
-func (h *machine) running() map[string]process { return running(program(h.dir)) }
+func (*machine) running(wanted map[string]bool) map[string]process { return running(wanted) }
 
 func (*machine) serves(ctx context.Context, n Node) error { return serves(ctx, n) }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -36,7 +35,7 @@ func (s *Supervisor) member(name string) *member {
 func (s *Supervisor) start(m *member) {
 	s.held.release(m.Node)
 	m.Wanted, m.Reason, m.pending = true, "", ""
-	p, wait, err := s.host.start(m.Node, planNode(&s.spec, m.Node, nodeFolder(s.dir, m.Name)))
+	p, wait, err := s.launch(m.Node)
 	if err != nil {
 		s.log.Error("node does not start", "node", m.Name, "err", err)
 		m.Wanted, m.Reason = false, err.Error()
@@ -58,6 +57,23 @@ func (s *Supervisor) start(m *member) {
 		s.post(func() { s.exited(m, number, exit) })
 	}()
 	s.probe(m)
+}
+
+// launch starts the process of a node as its engine says.
+func (s *Supervisor) launch(n Node) (process, func() Exit, error) {
+	p, err := s.plan(n)
+	if err != nil {
+		return process{}, nil, err
+	}
+	return s.host.start(n, p)
+}
+
+func (s *Supervisor) plan(n Node) (plan, error) {
+	e, err := openEngine(s.stateDir, s.dir, s.spec.EngineOf(n.Role))
+	if err != nil {
+		return plan{}, err
+	}
+	return e.plan(&s.spec, n, nodeFolder(s.dir, n.Name)), nil
 }
 
 // probe finds out when the node serves.
@@ -145,15 +161,15 @@ func (s *Supervisor) backOff(m *member, now time.Time) {
 	})
 }
 
-// advance takes the next step that the end or the readiness of a node allows: brokers start once a quorum of coordinators
-// serves; on the way down coordinators stop once the brokers have.
+// advance takes the next step that the end or the readiness of a node allows: brokers start once a quorum of what keeps
+// their metadata serves; on the way down that stops once the brokers have.
 func (s *Supervisor) advance() {
 	if s.closing != nil {
 		s.sink()
 		return
 	}
 	for _, m := range s.members {
-		if m.State == Waiting && (m.Role == Coordinator || s.missing() == "") {
+		if m.State == Waiting && (m.Role != Broker || s.missing() == "") {
 			s.start(m)
 		}
 	}
@@ -163,7 +179,7 @@ func (s *Supervisor) advance() {
 func (s *Supervisor) missing() string {
 	all, serving := 0, 0
 	for _, m := range s.members {
-		if m.Role != Coordinator {
+		if m.Role == Broker {
 			continue
 		}
 		all++
@@ -171,10 +187,10 @@ func (s *Supervisor) missing() string {
 			serving++
 		}
 	}
-	if serving > all/2 {
+	if serving > all/2 || all == 0 {
 		return ""
 	}
-	return fmt.Sprintf("waits for a quorum: %d of %d coordinators serve", serving, all)
+	return fmt.Sprintf("waits for a quorum: %d of %d %ss serve", serving, all, s.spec.quorumRole())
 }
 
 // poll looks at the processes: adopted ones end without anybody telling, and anyone may halt or continue a process.
@@ -226,14 +242,21 @@ func (s *Supervisor) continued(m *member) {
 
 // adopt takes over what the last supervisor had running, and what it had started when it died before it could note it.
 func (s *Supervisor) adopt(before run) {
-	running := s.host.running()
+	lines, wanted := map[string]string{}, map[string]bool{}
+	for _, m := range s.members {
+		if p, err := s.plan(m.Node); err == nil { // without its engine a node cannot have been started just now
+			lines[m.Name] = p.commandLine()
+			wanted[lines[m.Name]] = true
+		}
+	}
+	running := s.host.running(wanted)
 	for _, m := range s.members {
 		if l, ok := before.Nodes[m.Name]; ok {
 			m.life = l
 		}
 		v, lives := s.host.look(m.Process.PID)[m.Process.PID]
 		lives = lives && v.identity == m.Process.Identity
-		if stray, ok := running[strings.Join(planNode(&s.spec, m.Node, nodeFolder(s.dir, m.Name)).args, " ")]; ok && !lives {
+		if stray, ok := running[lines[m.Name]]; ok && !lives {
 			m.life = life{Process: stray, Wanted: true, Starts: m.Starts + 1, Started: time.Now()}
 			v, lives = s.host.look(stray.PID)[stray.PID]
 		}

@@ -81,7 +81,7 @@ func (h *fakeHost) look(pids ...int) map[int]vital {
 	return found
 }
 
-func (h *fakeHost) running() map[string]process { return nil }
+func (h *fakeHost) running(map[string]bool) map[string]process { return nil }
 
 func (h *fakeHost) serves(ctx context.Context, n Node) error {
 	pause(ctx, 100*time.Millisecond)

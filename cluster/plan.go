@@ -14,21 +14,35 @@ type file struct{ name, text string }
 
 // plan is what it takes to run one node.
 type plan struct {
-	files []file
-	args  []string // of the program
+	files   []file
+	program string   // path of an executable
+	args    []string // of the program
+	first   *errand  // what must have been done once before, nil for nothing
 }
 
-// planNode says which files a node needs in its folder and with which arguments it runs.
-func planNode(s *Spec, n Node, folder string) plan {
+// errand is a program that must have succeeded before a node's own one runs for the first time.
+type errand struct {
+	program string
+	args    []string
+	proof   string // a path that exists from then on
+}
+
+// commandLine is how the process of the plan shows itself to the system.
+func (p plan) commandLine() string { return strings.Join(append([]string{p.program}, p.args...), " ") }
+
+// plan says which files a node of this program needs in its folder and with which arguments it runs.
+func (e embedded) plan(s *Spec, n Node, folder string) plan {
 	if n.Role == Coordinator {
 		return plan{
-			files: []file{{"zoo.cfg", coordinatorConfig(s, n, folder).String()}, {filepath.Join("data", "myid"), strconv.Itoa(n.ID) + "\n"}},
-			args:  []string{"node", "coordinator", "--config", filepath.Join(folder, "zoo.cfg")},
+			program: e.program,
+			files:   []file{{"zoo.cfg", coordinatorConfig(s, n, folder).String()}, {filepath.Join("data", "myid"), strconv.Itoa(n.ID) + "\n"}},
+			args:    []string{"node", "coordinator", "--config", filepath.Join(folder, "zoo.cfg")},
 		}
 	}
 	return plan{
-		files: []file{{"server.properties", brokerConfig(s, n, folder).String()}},
-		args:  []string{"node", "broker", "--config", filepath.Join(folder, "server.properties")},
+		program: e.program,
+		files:   []file{{"server.properties", brokerConfig(s, n, folder).String()}},
+		args:    []string{"node", "broker", "--config", filepath.Join(folder, "server.properties")},
 	}
 }
 
@@ -67,24 +81,28 @@ func (p *properties) String() string {
 }
 
 func brokerConfig(s *Spec, n Node, folder string) *properties {
-	brokers := len(s.Role(Broker))
-	copies := min(3, brokers)
 	p := &properties{}
 	p.set("broker.id", "%d", n.ID)
 	p.set("listeners", "PLAINTEXT://%s", n.Address())
 	p.set("log.dirs", "%s", filepath.Join(folder, "data"))
 	p.set("zookeeper.connect", "%s", s.ZooKeeper())
+	copySettings(p, s)
+	for _, t := range brokerTiming {
+		p.set(t.key, "%s", t.in(s.Timing))
+	}
+	p.override(s.Settings[Broker])
+	return p
+}
+
+// copySettings say how many copies there are of what is written, as far as there are brokers for them.
+func copySettings(p *properties, s *Spec) {
+	copies := min(3, len(s.Role(Broker)))
 	p.set("default.replication.factor", "%d", copies)
 	p.set("min.insync.replicas", "1")
 	p.set("offsets.topic.replication.factor", "%d", copies)
 	p.set("offsets.topic.num.partitions", "50")
 	p.set("transaction.state.log.replication.factor", "%d", copies)
 	p.set("transaction.state.log.min.isr", "%d", min(2, copies))
-	for _, t := range brokerTiming {
-		p.set(t.key, "%s", t.in(s.Timing))
-	}
-	p.override(s.Settings[Broker])
-	return p
 }
 
 func coordinatorConfig(s *Spec, n Node, folder string) *properties {
@@ -107,7 +125,7 @@ func coordinatorConfig(s *Spec, n Node, folder string) *properties {
 	return p
 }
 
-// ZooKeeper is the connect string of the coordinators.
+// ZooKeeper is the connect string of the coordinators, empty where there are none.
 func (s *Spec) ZooKeeper() string { return strings.Join(addresses(s.Role(Coordinator)), ",") }
 
 // Bootstrap is where Kafka clients find the cluster.

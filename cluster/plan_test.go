@@ -21,7 +21,7 @@ func trialSpec(coordinators, brokers int, timing Timing) Spec {
 func TestFilesOfABroker(t *testing.T) {
 	s := trialSpec(3, 3, Brisk)
 	n, _ := s.Node("broker-2")
-	p := planNode(&s, n, "/state/broker-2")
+	p := embedded{}.plan(&s, n, "/state/broker-2")
 	want := `# Written by kdrill at every start of the node: put changes under settings: in cluster.yaml.
 broker.id=2
 listeners=PLAINTEXT://127.0.0.1:9093
@@ -47,7 +47,7 @@ replica.lag.time.max.ms=3000
 func TestFilesOfACoordinator(t *testing.T) {
 	s := trialSpec(3, 1, Brisk)
 	n, _ := s.Node("coordinator-3")
-	p := planNode(&s, n, "/state/coordinator-3")
+	p := embedded{}.plan(&s, n, "/state/coordinator-3")
 	want := `# Written by kdrill at every start of the node: put changes under settings: in cluster.yaml.
 tickTime=500
 initLimit=10

@@ -3,6 +3,7 @@ package cluster
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -56,7 +57,17 @@ const (
 	clientPort   = 2181
 	quorumPort   = 2888
 	electionPort = 3888
+
+	controllerPort = 19092
 )
+
+// place is where the port of a node stands in its row.
+func (n *Node) place() int {
+	if n.Role == Controller {
+		return n.ID - firstController
+	}
+	return n.ID - 1
+}
 
 // portSteps is how often a whole row of ports is tried a hundred higher before any free port will do.
 const portSteps = 10
@@ -74,6 +85,8 @@ func choosePorts(s *Spec, taken map[int]bool, claim func(int) (int, error), give
 		{Coordinator, clientPort, func(n *Node) *int { return &n.Port }},
 		{Coordinator, quorumPort, func(n *Node) *int { return &n.Quorum }},
 		{Coordinator, electionPort, func(n *Node) *int { return &n.Election }},
+		{Controller, controllerPort, func(n *Node) *int { return &n.Port }},
+		{Broker, controllerPort, func(n *Node) *int { return &n.Quorum }},
 	}
 	for _, row := range rows {
 		var open []*Node
@@ -81,11 +94,11 @@ func choosePorts(s *Spec, taken map[int]bool, claim func(int) (int, error), give
 		for i := range s.Nodes {
 			n := &s.Nodes[i]
 			switch {
-			case n.Role != row.role:
+			case n.Role != row.role, !slices.Contains(n.ports(), row.port(n)):
 			case *row.port(n) == 0:
 				open = append(open, n)
 			default:
-				base = *row.port(n) - n.ID + 1 // a node that joins later continues the row
+				base = *row.port(n) - n.place() // a node that joins later continues the row
 			}
 		}
 		if err := chooseRow(open, base, row.port, taken, claim, giveUp); err != nil {
@@ -99,7 +112,7 @@ func chooseRow(nodes []*Node, base int, port func(*Node) *int, taken map[int]boo
 	for step := range portSteps {
 		var got []int
 		for _, n := range nodes {
-			want := base + step*100 + n.ID - 1
+			want := base + step*100 + n.place()
 			if want < 1024 || want > 65535 || taken[want] {
 				break
 			}

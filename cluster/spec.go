@@ -15,13 +15,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Embedded is the engine whose nodes are this program.
-const Embedded = "embedded"
-
 // Spec says what a cluster consists of. It is kept as cluster.yaml, which a user may edit while the cluster is down.
 type Spec struct {
-	Name    string `yaml:"name"`
-	Engine  string `yaml:"engine"`
+	Name      string          `yaml:"name"`
+	Engine    string          `yaml:"engine"` // what nodes run whose role Engines does not name
+	Engines   map[Role]string `yaml:"engines,omitempty"`
+	Mode      Metadata        `yaml:"mode,omitempty"`       // zookeeper if empty
+	ClusterID string          `yaml:"cluster_id,omitempty"` // of KRaft
+	// Heap of each JVM: a size such as 256m, or options such as -Xms1g -Xmx1g; small if empty.
+	Heap    string `yaml:"heap,omitempty"`
 	Timing  Timing `yaml:"timing"`
 	Restart Policy `yaml:"restart"`
 	Nodes   []Node `yaml:"nodes"` // coordinators by id, then brokers by id
@@ -35,8 +37,9 @@ type Node struct {
 	Role     Role   `yaml:"role"`
 	ID       int    `yaml:"id"`
 	Port     int    `yaml:"port"`               // clients
-	Quorum   int    `yaml:"quorum,omitempty"`   // coordinators: from member to member
+	Quorum   int    `yaml:"quorum,omitempty"`   // coordinators and voting brokers: from member to member
 	Election int    `yaml:"election,omitempty"` // coordinators: votes
+	Voter    bool   `yaml:"voter,omitempty"`    // a broker that is a KRaft controller too
 }
 
 // Address is where clients reach the node, empty while no port is chosen.
@@ -113,24 +116,26 @@ const maxNodes = 100
 func (s *Spec) Check() error {
 	errs := []error{CheckName(s.Name)}
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if s.Engine != Embedded {
-		wrong("engine %q: only %q nodes can be started", s.Engine, Embedded)
-	}
+	errs = append(errs, s.checkEngines()...)
 	if s.Timing != Brisk && s.Timing != Apache {
 		wrong("timing %q: must be %s or %s", s.Timing, Brisk, Apache)
 	}
 	if _, err := ParsePolicy(string(s.Restart)); err != nil {
 		errs = append(errs, err)
 	}
-	if c := len(s.Role(Coordinator)); c < 1 || c > maxNodes {
-		wrong("%d coordinators: must be 1 to %d", c, maxNodes)
+	members := len(s.Role(Coordinator))
+	if s.mode() == KRaft {
+		members = len(s.voters())
+	}
+	if members < 1 || members > maxNodes {
+		wrong("%d %ss: must be 1 to %d", members, s.quorumRole(), maxNodes)
 	}
 	if b := len(s.Role(Broker)); b < 1 || b > maxNodes {
 		wrong("%d brokers: must be 1 to %d", b, maxNodes)
 	}
 	names, ports := map[string]bool{}, map[int]string{0: ""}
 	for _, n := range s.Nodes {
-		if n.Name != fmt.Sprintf("%s-%d", n.Role, n.ID) || n.ID < 1 || n.Role != Broker && n.Role != Coordinator {
+		if n.Name != fmt.Sprintf("%s-%d", n.Role, n.ID) || n.ID < 1 || n.Role != Broker && n.Role != s.quorumRole() {
 			wrong("node %q: must be named after its role and id, such as broker-1 or coordinator-1", n.Name)
 		}
 		if names[n.Name] {
@@ -154,8 +159,11 @@ func (s *Spec) Check() error {
 
 // ports are the places of the ports that the node listens on.
 func (n *Node) ports() []*int {
-	if n.Role == Coordinator {
+	switch {
+	case n.Role == Coordinator:
 		return []*int{&n.Port, &n.Quorum, &n.Election}
+	case n.Voter:
+		return []*int{&n.Port, &n.Quorum}
 	}
 	return []*int{&n.Port}
 }

@@ -29,8 +29,8 @@ type host interface {
 	start(n Node, p plan) (process, func() Exit, error)
 	signal(p process, sig syscall.Signal) error
 	look(pids ...int) map[int]vital
-	// running finds the processes of the nodes' program by their arguments, joined by blanks.
-	running() map[string]process
+	// running finds processes by their command lines.
+	running(commandLines map[string]bool) map[string]process
 	// serves returns nil once the node serves its clients.
 	serves(ctx context.Context, n Node) error
 	// reason is the line of the node's log that says why its last process failed.

@@ -138,6 +138,9 @@ func lastError(path string, offset int64) string {
 // telling chooses the line that names the cause. The message of a program that gave up is the best there is; a panic's
 // first line comes before its stack; then a logged error.
 func telling(lines []string) string {
+	if cause := jvmCause(lines); cause != "" {
+		return cause
+	}
 	var last, logged, fatal string
 	for _, line := range lines {
 		line = strings.TrimSpace(line)

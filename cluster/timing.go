@@ -27,6 +27,23 @@ var brokerTiming = []setting{
 	{"group.min.session.timeout.ms", "1000", "6000"},
 }
 
+// zookeeperOnly are those that mean nothing to a KRaft broker.
+var zookeeperOnly = map[string]bool{"zookeeper.session.timeout.ms": true, "leader.imbalance.check.interval.seconds": true}
+
+// kraftBrokerTiming decides how long a controller takes to notice that a broker is gone; the first is its session.
+var kraftBrokerTiming = []setting{
+	{"broker.session.timeout.ms", "2000", "9000"},
+	{"broker.heartbeat.interval.ms", "500", "2000"},
+}
+
+// kraftTiming is for all nodes of a KRaft cluster.
+var kraftTiming = []setting{
+	{"controller.quorum.election.timeout.ms", "500", "1000"},
+	{"controller.quorum.fetch.timeout.ms", "1000", "2000"},
+	{"controller.quorum.election.backoff.max.ms", "500", "1000"},
+	{"leader.imbalance.check.interval.seconds", "10", "300"},
+}
+
 // coordinatorTiming is the same for coordinators. A tick bounds the sessions that clients may ask for: 2 to 20 ticks.
 var coordinatorTiming = []setting{
 	{"tickTime", "500", "2000"},

@@ -11,7 +11,8 @@ type Role string
 // The roles of nodes.
 const (
 	Broker      Role = "broker"
-	Coordinator Role = "coordinator"
+	Coordinator Role = "coordinator" // ZooKeeper's
+	Controller  Role = "controller"  // of KRaft: keeps the metadata that a coordinator keeps elsewhere
 )
 
 // Timing names a profile of timeouts.
@@ -21,6 +22,15 @@ type Timing string
 const (
 	Brisk  Timing = "brisk"
 	Apache Timing = "apache"
+)
+
+// Metadata says where a cluster keeps its metadata: its mode.
+type Metadata string
+
+// The modes of a cluster.
+const (
+	ZooKeeper Metadata = "zookeeper"
+	KRaft     Metadata = "kraft"
 )
 
 // State is where a node is in its life, as the supervisor sees it.
@@ -67,14 +77,16 @@ type NodeStatus struct {
 type Status struct {
 	Name      string       `json:"name"`
 	Engine    string       `json:"engine"` // embedded, or what differs by role
+	Mode      Metadata     `json:"mode"`
 	Timing    Timing       `json:"timing"`
 	PID       int          `json:"pid"` // of the supervisor
 	Directory string       `json:"directory"`
 	Socket    string       `json:"socket"` // of the supervisor's API
 	Restart   Policy       `json:"restart"`
 	Bootstrap []string     `json:"bootstrap"`
-	ZooKeeper string       `json:"zookeeper"`
-	Nodes     []NodeStatus `json:"nodes"` // brokers by id, then coordinators by id
+	ZooKeeper string       `json:"zookeeper,omitempty"`
+	Quorum    []string     `json:"quorum,omitempty"` // KRaft: where controllers answer
+	Nodes     []NodeStatus `json:"nodes"`            // brokers by id, then coordinators by id
 	At        time.Time    `json:"at"`
 	// Problem is one sentence when the supervisor cannot be asked, else empty. The rest is then what it said last.
 	Problem string `json:"problem,omitempty"`

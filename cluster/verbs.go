@@ -114,12 +114,12 @@ func (s *Supervisor) terminate(m *member, then Verb) error {
 // limit kills a node that has been told to end if it takes too long.
 func (s *Supervisor) limit(m *member) {
 	p := m.Process
-	time.AfterFunc(s.spec.Timing.grace(), func() {
+	time.AfterFunc(s.spec.grace(), func() {
 		s.post(func() {
 			if m.Process != p || m.State != Stopping {
 				return
 			}
-			s.log.Warn("node does not stop, killed", "node", m.Name, "pid", p.PID, "after", s.spec.Timing.grace())
+			s.log.Warn("node does not stop, killed", "node", m.Name, "pid", p.PID, "after", s.spec.grace())
 			if err := s.host.signal(p, syscall.SIGKILL); err != nil {
 				s.log.Error("kill failed", "node", m.Name, "err", err)
 			}
@@ -213,9 +213,9 @@ func (s *Supervisor) sink() {
 	if len(s.running(s.closing.stopping)) > 0 {
 		return
 	}
-	if s.closing.stopping == Broker {
-		s.stopRole(Coordinator)
-		if len(s.running(Coordinator)) > 0 {
+	if quorum := s.spec.quorumRole(); s.closing.stopping == Broker {
+		s.stopRole(quorum)
+		if len(s.running(quorum)) > 0 {
 			return
 		}
 	}
@@ -252,7 +252,7 @@ func (s *Supervisor) stopRole(role Role) {
 		}
 	}
 	closing := s.closing
-	time.AfterFunc(s.spec.Timing.grace()+hardDeadline, func() {
+	time.AfterFunc(s.spec.grace()+hardDeadline, func() {
 		s.post(func() {
 			if left := s.running(role); s.closing == closing && closing.stopping == role && len(left) > 0 {
 				s.answer(leftBehind(left))
