@@ -193,6 +193,8 @@ func (e *unansweredError) reason() string {
 		return "closed the connection"
 	case isEOF:
 		return "closed the connection at once: does it want TLS or SASL (--command-config)?"
+	case !isNet && kgo.IsRetryableBrokerErr(e.err): // the client's own words for a connection that broke
+		return "closed the connection"
 	}
 	return fmt.Sprintf("did not answer: %v", e.err)
 }

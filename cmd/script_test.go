@@ -36,7 +36,9 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"alive":      alive,
 			"eventually": eventuallyMatches,
+			"fails":      fails,
 			"garbage":    garbage,
+			"json":       validJSON,
 			"let":        let,
 			"needs":      needs,
 			"nodes":      nodes,
@@ -98,6 +100,35 @@ func eventuallyMatches(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if time.Now().After(deadline) {
 			ts.Fatalf("not within a minute: %s of %s; last output:\n%s", args[0], strings.Join(args[1:], " "), out)
+		}
+	}
+}
+
+// fails STATUS COMMAND… runs a command that must end with this exit status, having said why in a line of its own.
+func fails(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	status := 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		status = exit.ExitCode()
+	}
+	if strconv.Itoa(status) != args[0] {
+		ts.Fatalf("exit status %d", status)
+	}
+	said := strings.Split(strings.TrimSpace(ts.ReadFile("stderr")), "\n")
+	if !strings.HasPrefix(said[len(said)-1], "kdrill: ") && !strings.HasPrefix(said[0], "kdrill: ") {
+		ts.Fatalf("no sentence says why")
+	}
+}
+
+// json says that the last command printed JSON, one value a line.
+func validJSON(ts *testscript.TestScript, _ bool, _ []string) {
+	printed := strings.TrimSpace(ts.ReadFile("stdout"))
+	if printed == "" {
+		ts.Fatalf("nothing was printed")
+	}
+	for line := range strings.Lines(printed) {
+		if !json.Valid([]byte(line)) {
+			ts.Fatalf("no JSON: %s", line)
 		}
 	}
 }

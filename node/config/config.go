@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -28,7 +29,7 @@ type File struct {
 	values map[string]string
 	lines  map[string]int
 	used   map[string]bool
-	errs   []error
+	errs   []mistake
 }
 
 // Error says what the user has to mend in a configuration. Its text is one line for each mistake.
@@ -38,6 +39,12 @@ func (e *Error) Unwrap() error { return e.error }
 
 // Errorf makes an [Error].
 func Errorf(format string, args ...any) error { return &Error{fmt.Errorf(format, args...)} }
+
+// mistake is something wrong at a line; what is missing comes after the last one.
+type mistake struct {
+	line int
+	error
+}
 
 // Entry is one setting as it stands in the file.
 type Entry struct {
@@ -64,7 +71,7 @@ func Parse(path string, data []byte) (*File, error) {
 	f := &File{path: path, values: props.Map(), lines: map[string]int{}, used: map[string]bool{}}
 	for key, line := range keyLines(data) {
 		if f.lines[key] != 0 {
-			f.errs = append(f.errs, fmt.Errorf("%s:%d: %s is set again, first in line %d", path, line, key, f.lines[key]))
+			f.errs = append(f.errs, mistake{line, fmt.Errorf("%s:%d: %s is set again, first in line %d", path, line, key, f.lines[key])})
 			continue
 		}
 		f.lines[key] = line
@@ -222,22 +229,27 @@ func (f *File) Reject(key, format string, args ...any) {
 	if line := f.lines[key]; line > 0 {
 		where += ":" + strconv.Itoa(line)
 	}
-	f.errs = append(f.errs, fmt.Errorf("%s: %s: %s", where, key, fmt.Sprintf(format, args...)))
+	f.errs = append(f.errs, mistake{f.lines[key], fmt.Errorf("%s: %s: %s", where, key, fmt.Sprintf(format, args...))})
 }
 
 // Require notes an error if the file lacks key.
 func (f *File) Require(key string) {
 	if !f.Has(key) {
-		f.errs = append(f.errs, fmt.Errorf("%s: %s is missing", f.path, key))
+		f.errs = append(f.errs, mistake{math.MaxInt, fmt.Errorf("%s: %s is missing", f.path, key)})
 	}
 }
 
-// Err joins everything that is wrong with the file, one line each; nil if nothing is.
+// Err joins everything that is wrong with the file, one line each in the order of the file; nil if nothing is.
 func (f *File) Err() error {
 	if len(f.errs) == 0 {
 		return nil
 	}
-	return &Error{errors.Join(f.errs...)}
+	slices.SortStableFunc(f.errs, func(a, b mistake) int { return a.line - b.line })
+	all := make([]error, len(f.errs))
+	for i, m := range f.errs {
+		all[i] = m.error
+	}
+	return &Error{errors.Join(all...)}
 }
 
 // Unused returns the settings that no getter asked for, in the order of their lines.

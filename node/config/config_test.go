@@ -54,9 +54,9 @@ func TestErrorsNameFileLineAndKey(t *testing.T) {
 	f.Bool("unclean.leader.election.enable", false)
 	f.Int("num.partitions", 1, 1, 100)
 	f.Require("zookeeper.connect")
-	want := `server.properties:11: broker.id is set again, first in line 2
-server.properties:8: unclean.leader.election.enable: "maybe" is neither true nor false
+	want := `server.properties:8: unclean.leader.election.enable: "maybe" is neither true nor false
 server.properties:9: num.partitions: "none" is not a whole number
+server.properties:11: broker.id is set again, first in line 2
 server.properties: zookeeper.connect is missing`
 	if got := f.Err().Error(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
