@@ -35,7 +35,8 @@ type Produce struct {
 // options turns the values into a client's, or says what is wrong with them.
 func (p Produce) options() ([]kgo.Opt, error) {
 	opts := []kgo.Opt{
-		kgo.DefaultProduceTopic(p.Topic), kgo.DialTimeout(2 * time.Second), kgo.RequestTimeoutOverhead(5 * time.Second),
+		kgo.DefaultProduceTopic(p.Topic), kgo.DialTimeout(2 * time.Second), kgo.RequestTimeoutOverhead(time.Second),
+		kgo.ProduceRequestTimeout(2 * time.Second), // how long a leader that hangs is waited for
 		kgo.MetadataMinAge(100 * time.Millisecond), kgo.MaxBufferedRecords(50_000), kgo.UnknownTopicRetries(3),
 	}
 	timeout := p.Timeout

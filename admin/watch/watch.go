@@ -98,13 +98,14 @@ func (w *Watcher) Run(ctx context.Context) error {
 		return fmt.Errorf("%q names no ZooKeeper server: write host:port,…/chroot", w.cfg.Connect)
 	}
 	inbox := newInbox()
+	hosts := &hosts{}
 	w.queue = newQueue(func() {
 		if w.online.Load() && w.syncing.CompareAndSwap(true, false) {
 			w.send(ctx, Synced{})
 		}
 	})
 	conn, _, err := zk.Connect(w.servers, w.cfg.Session, zk.WithDialer(w.dial), zk.WithLogInfo(false),
-		zk.WithLogger(logger{w.cfg.Log}), zk.WithEventCallback(inbox.put))
+		zk.WithLogger(logger{w.cfg.Log}), zk.WithEventCallback(inbox.put), zk.WithHostProvider(hosts))
 	if err != nil {
 		return err
 	}
@@ -112,6 +113,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer conn.Close()
+	defer hosts.closing.Store(true)
 	for range readers {
 		tasks.Go(func() { w.read(ctx) })
 	}
@@ -237,6 +239,7 @@ func (w *Watcher) children(path string) ([]string, *zk.Stat, error) {
 func (w *Watcher) dial(network, address string, _ time.Duration) (net.Conn, error) {
 	conn, err := net.DialTimeout(network, address, min(time.Second, w.cfg.Session))
 	if err != nil {
+		time.Sleep(pause)
 		return nil, err
 	}
 	return &hasty{Conn: conn, limit: max(w.cfg.Session, time.Second)}, nil

@@ -1,0 +1,38 @@
+package watch
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// pause is how long a watcher waits after a coordinator that cannot be reached.
+const pause = 100 * time.Millisecond
+
+// hosts hands out coordinators one after the other, from a random one on. The client library waits for a second
+// whenever all were tried, which is long for a cluster that is just starting; it also looks only then whether it was
+// closed. So hosts says that all were tried exactly when the watcher closes.
+type hosts struct {
+	servers []string
+	next    int
+	closing atomic.Bool
+}
+
+// Init implements zk.HostProvider.
+func (h *hosts) Init(servers []string) error {
+	h.servers, h.next = servers, rand.IntN(len(servers))
+	return nil
+}
+
+// Len implements zk.HostProvider.
+func (h *hosts) Len() int { return len(h.servers) }
+
+// Next implements zk.HostProvider.
+func (h *hosts) Next() (server string, retryStart bool) {
+	server = h.servers[h.next%len(h.servers)]
+	h.next++
+	return server, h.closing.Load()
+}
+
+// Connected implements zk.HostProvider.
+func (h *hosts) Connected() {}
