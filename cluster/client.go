@@ -53,6 +53,9 @@ func Create(stateDir string, s Spec) (*Client, error) {
 	if _, err := os.Stat(filepath.Join(dir, specFile)); err == nil {
 		return nil, fmt.Errorf("%w: %s", ErrExists, s.Name)
 	}
+	if err := preflight(context.Background(), stateDir, &s, s.Nodes); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -90,6 +93,13 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 // Up starts the supervisor if none runs, and every node that does not run; it returns before they serve. executable is
 // the program that supervisor and nodes run: it is copied if it differs from the copy that the cluster has.
 func (c *Client) Up(ctx context.Context, executable string) error {
+	spec, err := c.Spec()
+	if err == nil {
+		err = preflight(ctx, filepath.Dir(c.dir), &spec, idle(c.dir, &spec))
+	}
+	if err != nil {
+		return err
+	}
 	if !c.supervised(ctx) {
 		if err := installProgram(c.dir, executable); err != nil {
 			return err
@@ -132,8 +142,15 @@ func (c *Client) Await(ctx context.Context, node string, holds func(NodeStatus) 
 
 // AddBroker adds a broker to the cluster, starts it and returns its name.
 func (c *Client) AddBroker(ctx context.Context, by string) (string, error) {
+	spec, err := c.Spec()
+	if err == nil {
+		err = preflight(ctx, filepath.Dir(c.dir), &spec, []Node{{Role: Broker}})
+	}
+	if err != nil {
+		return "", err
+	}
 	var n NodeStatus
-	err := c.call(ctx, http.MethodPost, "/v1/nodes", asked{By: by}, &n)
+	err = c.call(ctx, http.MethodPost, "/v1/nodes", asked{By: by}, &n)
 	return n.Name, err
 }
 

@@ -112,7 +112,7 @@ func newRoot(a *app) *cobra.Command {
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(newVersion(a))
 	root.AddCommand(newNode(a))
-	root.AddCommand(newUp(a), newDown(a), newPS(a), newLogs(a), newAdd(a), newClusters(a), newSupervise(a))
+	root.AddCommand(newUp(a), newDown(a), newPS(a), newLogs(a), newAdd(a), newClusters(a), newEngine(a), newSupervise(a))
 	root.AddCommand(newFaults(a)...)
 	root.AddCommand(newTopics(a), newTopic(a), newGroups(a), newGroup(a), newElect(a), newProduce(a), newTail(a), newEvents(a))
 	return root

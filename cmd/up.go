@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,15 +12,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"kdrill/cluster"
+	"kdrill/cluster/apache"
 )
 
 // upFlags are the flags of up.
 type upFlags struct {
-	brokers, coordinators   int
-	timing, engine, restart string
-	wait                    bool
-	timeout                 time.Duration
-	given                   func(flag string) bool // whether the user gave it
+	brokers, coordinators int
+	timing, restart       string
+	engine                string
+	brokerEngine          string // engine where empty
+	coordinatorEngine     string
+	mode, heap            string
+	wait                  bool
+	timeout               time.Duration
+	given                 func(flag string) bool // whether the user gave it
 }
 
 func newUp(a *app) *cobra.Command {
@@ -34,12 +40,16 @@ func newUp(a *app) *cobra.Command {
 		},
 	}
 	c.Flags().IntVar(&f.brokers, "brokers", 3, "how many brokers a new cluster has")
-	c.Flags().IntVar(&f.coordinators, "coordinators", 3, "how many coordinators a new cluster has")
+	c.Flags().IntVar(&f.coordinators, "coordinators", 3, "how many coordinators a new cluster has, controllers in kraft mode")
 	c.Flags().StringVar(&f.timing, "timing", string(cluster.Brisk), "timeouts of a new cluster: brisk or apache")
-	c.Flags().StringVar(&f.engine, "engine", cluster.Embedded, "what a new cluster's nodes run")
+	c.Flags().StringVar(&f.engine, "engine", cluster.Embedded, "what a new cluster's nodes run: embedded, apache (the newest of kdrill engine list), or one by name, such as apache-3.9.1")
+	c.Flags().StringVar(&f.brokerEngine, "broker-engine", "", "the same for its brokers only")
+	c.Flags().StringVar(&f.coordinatorEngine, "coordinator-engine", "", "the same for its coordinators only")
+	c.Flags().StringVar(&f.mode, "mode", string(cluster.ZooKeeper), "where a new cluster keeps its metadata: zookeeper or kraft; kraft with --coordinators 0 lets brokers do it")
+	c.Flags().StringVar(&f.heap, "heap", "", "heap of each JVM, such as 512m (default KAFKA_HEAP_OPTS, or small)")
 	c.Flags().StringVar(&f.restart, "restart", string(cluster.RestartNo), "which ends of a new cluster's nodes are followed by a restart: no, on-success, on-failure, on-abnormal, always")
 	c.Flags().BoolVar(&f.wait, "wait", true, "wait until every node serves")
-	c.Flags().DurationVar(&f.timeout, "timeout", time.Minute, "how long to wait")
+	c.Flags().DurationVar(&f.timeout, "timeout", time.Minute, "how long to wait, longer for JVMs")
 	return c
 }
 
@@ -51,6 +61,9 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 	before := cluster.Status{}
 	if !fresh {
 		before, _ = client.Status(ctx) // a cluster that is down has none
+	}
+	if !f.given("timeout") && strings.Contains(client.Idle().Engine, "apache-") {
+		f.timeout = jvmTimeout
 	}
 	started := time.Now()
 	if err := a.raise(ctx, client, f.wait, f.timeout); err != nil {
@@ -76,10 +89,29 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "cluster %s %s: %s, %s, %s timing%s\n", status.Name, verb,
-		counted(len(spec.Role(cluster.Broker)), "broker"), counted(len(spec.Role(cluster.Coordinator)), "coordinator"), status.Timing, took)
-	fmt.Fprintf(a.out, "bootstrap  %s\nzookeeper  %s\n", strings.Join(status.Bootstrap, ","), status.ZooKeeper)
+	fmt.Fprintf(a.out, "cluster %s %s: %s, %s, %s timing%s\n", status.Name, verb, counted(len(spec.Role(cluster.Broker)), "broker"), keepers(spec), status.Timing, took)
+	fmt.Fprintf(a.out, "bootstrap  %s\n", strings.Join(status.Bootstrap, ","))
+	if status.Mode == cluster.KRaft {
+		fmt.Fprintf(a.out, "quorum     %s\n", strings.Join(status.Quorum, ","))
+		return nil
+	}
+	fmt.Fprintf(a.out, "zookeeper  %s\n", status.ZooKeeper)
 	return nil
+}
+
+// jvmTimeout is how long six JVMs may take to start on a busy machine.
+const jvmTimeout = 3 * time.Minute
+
+// keepers counts the nodes that keep the metadata.
+func keepers(spec cluster.Spec) string {
+	switch controllers := len(spec.Role(cluster.Controller)); {
+	case spec.Mode != cluster.KRaft:
+		return counted(len(spec.Role(cluster.Coordinator)), "coordinator")
+	case controllers == 0:
+		return "brokers are controllers too"
+	default:
+		return counted(controllers, "controller")
+	}
 }
 
 // openOrCreate returns the cluster that --cluster names; flags describe it if it is new and must agree if it is not.
@@ -99,8 +131,10 @@ func (a *app) openOrCreate(f upFlags) (client *cluster.Client, fresh bool, err e
 	if err != nil {
 		return nil, false, err
 	}
-	spec := cluster.NewSpec(a.cluster, f.coordinators, f.brokers, cluster.Timing(f.timing))
-	spec.Engine = f.engine
+	spec, err := f.describe(a.cluster, cluster.Engines(stateDir))
+	if err != nil {
+		return nil, false, err
+	}
 	if spec.Restart, err = cluster.ParsePolicy(f.restart); err != nil {
 		return nil, false, usageError{err}
 	}
@@ -114,17 +148,62 @@ func (a *app) openOrCreate(f upFlags) (client *cluster.Client, fresh bool, err e
 	return client, true, err
 }
 
+// describe turns the flags into a new cluster. An engine "apache" becomes the newest that there is.
+func (f upFlags) describe(name string, engines apache.Store) (spec cluster.Spec, err error) {
+	if cluster.Metadata(f.mode) == cluster.KRaft {
+		spec = cluster.NewKRaftSpec(name, f.coordinators, f.brokers, cluster.Timing(f.timing))
+	} else {
+		spec = cluster.NewSpec(name, f.coordinators, f.brokers, cluster.Timing(f.timing))
+		spec.Mode = cluster.Metadata(f.mode)
+	}
+	named := func(engine string) string {
+		if engine == "apache" && err == nil {
+			var newest apache.Distribution
+			newest, err = engines.Newest(f.mode)
+			return newest.Name
+		}
+		return engine
+	}
+	spec.Engine = named(f.engine)
+	for role, engine := range map[cluster.Role]string{cluster.Broker: f.brokerEngine, cluster.Coordinator: f.coordinatorEngine} {
+		if engine == "" {
+			continue
+		}
+		if spec.Engines == nil {
+			spec.Engines = map[cluster.Role]string{}
+		}
+		spec.Engines[role] = named(engine)
+	}
+	spec.Heap = cmp.Or(f.heap, strings.TrimSpace(os.Getenv("KAFKA_HEAP_OPTS")))
+	return spec, err
+}
+
+// sameEngine says whether a flag names the engine that a cluster has.
+func sameEngine(flag, has string) string {
+	if flag == "apache" && strings.HasPrefix(has, "apache-") {
+		return has
+	}
+	return flag
+}
+
 // agree says which flag contradicts the cluster that is there.
 func (f upFlags) agree(spec cluster.Spec) error {
+	mode := cmp.Or(spec.Mode, cluster.ZooKeeper)
+	keepers := len(spec.Role(cluster.Coordinator)) + len(spec.Role(cluster.Controller))
+	broker, coordinator := spec.EngineOf(cluster.Broker), spec.EngineOf(cluster.Coordinator)
 	differs := []struct {
 		flag       string
 		has, wants any
 		instead    string
 	}{
 		{"brokers", len(spec.Role(cluster.Broker)), f.brokers, "add one with kdrill add broker, or start over after kdrill down --purge"},
-		{"coordinators", len(spec.Role(cluster.Coordinator)), f.coordinators, "start over after kdrill down --purge"},
+		{"coordinators", keepers, f.coordinators, "start over after kdrill down --purge"},
 		{"timing", string(spec.Timing), f.timing, "edit cluster.yaml while it is down, or start over after kdrill down --purge"},
-		{"engine", spec.Engine, f.engine, "start over after kdrill down --purge"},
+		{"engine", spec.Engine, sameEngine(f.engine, spec.Engine), "start over after kdrill down --purge"},
+		{"broker-engine", broker, sameEngine(f.brokerEngine, broker), "start over after kdrill down --purge"},
+		{"coordinator-engine", coordinator, sameEngine(f.coordinatorEngine, coordinator), "start over after kdrill down --purge"},
+		{"mode", string(mode), f.mode, "start over after kdrill down --purge"},
+		{"heap", spec.Heap, f.heap, "edit cluster.yaml while it is down"},
 		{"restart", string(spec.Restart), f.restart, "edit cluster.yaml while it is down"},
 	}
 	for _, d := range differs {
