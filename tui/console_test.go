@@ -124,6 +124,14 @@ func (c *console) data(d ui.Data) {
 				*at = at.Add(now)
 			}
 		}
+		s.Topics = slices.Clone(s.Topics)
+		for i := range s.Topics {
+			s.Topics[i].Partitions = slices.Clone(s.Topics[i].Partitions)
+			for j := range s.Topics[i].Partitions {
+				p := &s.Topics[i].Partitions[j]
+				p.ChangedAt = p.ChangedAt.Add(now)
+			}
+		}
 		s.Groups = slices.Clone(s.Groups)
 		for i := range s.Groups {
 			s.Groups[i].At = s.Groups[i].At.Add(now)

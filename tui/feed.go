@@ -62,7 +62,7 @@ func (m *Model) fed() tea.Cmd {
 func (m *Model) onSnapshot(s *admin.Snapshot) tea.Cmd {
 	m.forward(s.At)
 	d := m.incoming()
-	d.Snapshot = s
+	d.Snapshot, d.Health = s, admin.Check(s)
 	remember(d.Rates, s)
 	m.stopwatch.observe(nil, s, m.data.Now)
 	return m.fed()

@@ -106,7 +106,7 @@ func (m *Model) health() ui.Line {
 	case s.Problem != "":
 		return ui.Styled(themes.Bad, "unreachable")
 	}
-	h := admin.Check(s)
+	h := m.data.Health
 	text := string(h.Level)
 	if h.Why != "" {
 		text += ": " + h.Why

@@ -18,6 +18,7 @@ import (
 type Screen struct {
 	node string
 	data ui.Data
+	look ui.Node // how the node is
 	log  ui.LogView
 	err  error
 }
@@ -53,6 +54,11 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	case ui.Data:
 		s.data = msg
 		s.log.SetPage(msg.Page)
+		for _, n := range ui.Nodes(msg) {
+			if n.Name == s.node {
+				s.look = n
+			}
+		}
 	case ui.LogLines:
 		if msg.Node == s.node {
 			s.err = msg.Err
@@ -68,17 +74,13 @@ func (s *Screen) Keys() []ui.Key {
 }
 
 // Title names the node and how it is.
-func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
+func (s *Screen) Title(ui.Frame) (left, right ui.Line) {
 	left = ui.Line{}.Dim("Nodes > ").Strong(s.node)
 	shown, all := s.log.Counts()
 	if s.log.Filter() != "" {
 		left = left.Add(themes.Accent, "(/"+s.log.Filter()+")").Dim(fmt.Sprintf("[%s/%s]", ui.Count(int64(shown)), ui.Count(int64(all))))
 	}
-	for _, n := range ui.Nodes(f.Data) {
-		if n.Name == s.node {
-			right = ui.Line{}.Add(n.Look, n.State)
-		}
-	}
+	right = ui.Line{}.Add(s.look.Look, s.look.State)
 	if !s.log.Follow {
 		right = right.Add(themes.Warn, "  paused")
 	}

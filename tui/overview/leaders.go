@@ -100,16 +100,15 @@ func traffic(f ui.Frame, width int) []ui.Line {
 	if len(rates) == 0 {
 		line = line.Add(themes.Faint, "not known yet")
 	} else {
-		line = line.Text(ui.Fit(ui.Rate(rates[len(rates)-1]), 8, true)).Gap(1).Add(themes.Accent, ui.Sparkline(rates, max(6, min(20, width-46))))
+		line = line.Text(ui.Fit(ui.Rate(rates[len(rates)-1]), 8, true)).Gap(1).Add(themes.Accent, ui.Sparkline(rates, max(6, min(20, width-24))))
 	}
-	groups, lag := 0, int64(0)
-	for _, g := range f.Snapshot.Groups {
-		groups++
-		lag += max(g.Lag, 0)
+	groups := ui.Line{}.Dim("Groups     ").Text(ui.Fit(ui.Count(int64(len(f.Snapshot.Groups))), 8, true))
+	if len(f.Snapshot.Groups) > 0 {
+		lag := int64(0)
+		for _, g := range f.Snapshot.Groups {
+			lag += max(g.Lag, 0)
+		}
+		groups = groups.Gap(1).Dim("lag ").Text(ui.Count(lag))
 	}
-	line = line.Gap(3).Dim("groups ").Text(ui.Count(int64(groups)))
-	if groups > 0 {
-		line = line.Gap(2).Dim("lag ").Text(ui.Count(lag))
-	}
-	return []ui.Line{line}
+	return []ui.Line{line, groups}
 }

@@ -101,17 +101,17 @@ func (s *Screen) Keys() []ui.Key {
 func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
 	left = ui.Styled(themes.Strong, "Overview")
 	if snap := f.Snapshot; snap != nil && snap.Problem == "" {
-		right = totals(snap, f.Narrow())
+		right = totals(f)
 	}
 	return left, right
 }
 
-func totals(s *admin.Snapshot, narrow bool) ui.Line {
+func totals(f ui.Frame) ui.Line {
 	partitions := 0
-	for i := range s.Topics {
-		partitions += len(s.Topics[i].Partitions)
+	for i := range f.Snapshot.Topics {
+		partitions += len(f.Snapshot.Topics[i].Partitions)
 	}
-	h := admin.Check(s)
+	h := f.Health
 	line := ui.Line{}.Dim("partitions ").Text(ui.Count(int64(partitions)))
 	number := func(name string, n int, role themes.Role) {
 		if n == 0 {
@@ -120,7 +120,7 @@ func totals(s *admin.Snapshot, narrow bool) ui.Line {
 		line = line.Dim("   "+name+" ").Add(role, ui.Count(int64(n)))
 	}
 	number("offline", h.Offline, themes.Bad)
-	if narrow {
+	if f.Narrow() {
 		return line
 	}
 	number("below min ISR", h.BelowMinISR, themes.Bad)

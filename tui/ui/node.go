@@ -38,9 +38,10 @@ type Node struct {
 func Nodes(d Data) []Node {
 	var nodes []Node
 	known := map[string]bool{}
+	held := count(d.Snapshot)
 	if d.Status != nil {
 		for _, n := range d.Status.Nodes {
-			nodes = append(nodes, supervised(d, n))
+			nodes = append(nodes, supervised(d, n, held))
 			known[n.Name] = true
 		}
 	}
@@ -53,7 +54,7 @@ func Nodes(d Data) []Node {
 			continue
 		}
 		n := Node{Name: Broker(b.ID), ID: b.ID, Address: net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port)))}
-		n.fromBroker(d, b)
+		n.fromBroker(d, b, held)
 		nodes = append(nodes, n)
 	}
 	if len(known) == 0 {
@@ -66,7 +67,7 @@ func Nodes(d Data) []Node {
 	return nodes
 }
 
-func supervised(d Data, s cluster.NodeStatus) Node {
+func supervised(d Data, s cluster.NodeStatus, held map[int32]replicas) Node {
 	n := Node{
 		Name: s.Name, ID: int32(s.ID), Address: s.Address, PID: s.PID, RSS: s.RSS, CPU: s.CPU, Restarts: s.Restarts, LogBytes: -1,
 		Session: s.Session, Coordinator: s.Role == cluster.Coordinator,
@@ -88,11 +89,10 @@ func supervised(d Data, s cluster.NodeStatus) Node {
 		n.State, n.Look = "serving", themes.Text
 		if d.Snapshot != nil {
 			if b, ok := d.Snapshot.Broker(n.ID); ok {
-				n.fromBroker(d, b)
+				n.fromBroker(d, b, held)
 			} else {
 				n.State, n.Look = "not registered", themes.Warn
 			}
-			n.count(d.Snapshot)
 		}
 	}
 	if s.State != cluster.Serving {
@@ -113,30 +113,17 @@ func supervised(d Data, s cluster.NodeStatus) Node {
 }
 
 // fromBroker says how the cluster sees the broker.
-func (n *Node) fromBroker(d Data, b *admin.Broker) {
+func (n *Node) fromBroker(d Data, b *admin.Broker, held map[int32]replicas) {
 	n.LogBytes, n.Answered = b.LogBytes, b.Answered
-	n.count(d.Snapshot)
-	behind := 0
-	for i := range d.Snapshot.Topics {
-		for j := range d.Snapshot.Topics[i].Partitions {
-			p := &d.Snapshot.Topics[i].Partitions[j]
-			if len(p.ISR) == len(p.Replicas) {
-				continue
-			}
-			for _, id := range p.Out() {
-				if id == n.ID {
-					behind++
-				}
-			}
-		}
-	}
+	has := held[b.ID]
+	n.Leads, n.Holds = has.leads, has.holds
 	switch {
 	case !b.Registered:
 		n.State, n.Look = "not registered", themes.Bad
 	case b.Error != "":
 		n.State, n.Look, n.Problem = "does not answer", themes.Warn, b.Error
-	case behind > 0:
-		n.State, n.Look = fmt.Sprintf("behind in %d", behind), themes.Warn
+	case has.behind > 0:
+		n.State, n.Look = fmt.Sprintf("behind in %d", has.behind), themes.Warn
 	default:
 		n.State, n.Look = "in sync", themes.Text
 	}
@@ -145,22 +132,45 @@ func (n *Node) fromBroker(d Data, b *admin.Broker) {
 	}
 }
 
-// count counts the partitions that a broker leads and holds.
-func (n *Node) count(s *admin.Snapshot) {
-	n.Leads, n.Holds = 0, 0
+// replicas is what a broker has of all partitions.
+type replicas struct{ leads, holds, behind int }
+
+// count goes once over all partitions.
+func count(s *admin.Snapshot) map[int32]replicas {
+	held := map[int32]replicas{}
+	if s == nil {
+		return held
+	}
+	var few [64]replicas // ids are small as a rule, and a map is slow
+	at := func(id int32, change func(*replicas)) {
+		if id >= 0 && int(id) < len(few) {
+			change(&few[id])
+			return
+		}
+		r := held[id]
+		change(&r)
+		held[id] = r
+	}
 	for i := range s.Topics {
 		for j := range s.Topics[i].Partitions {
 			p := &s.Topics[i].Partitions[j]
-			if p.Leader == n.ID {
-				n.Leads++
-			}
+			at(p.Leader, func(r *replicas) { r.leads++ })
 			for _, id := range p.Replicas {
-				if id == n.ID {
-					n.Holds++
+				at(id, func(r *replicas) { r.holds++ })
+			}
+			if len(p.ISR) < len(p.Replicas) {
+				for _, id := range p.Out() {
+					at(id, func(r *replicas) { r.behind++ })
 				}
 			}
 		}
 	}
+	for id, r := range few {
+		if r != (replicas{}) {
+			held[int32(id)] = r
+		}
+	}
+	return held
 }
 
 func (n *Node) fromCoordinator(c admin.Coordinator) {

@@ -49,6 +49,7 @@ type Visited interface {
 // Data is what the console knows. All of it is immutable: share it, never change it.
 type Data struct {
 	Snapshot *admin.Snapshot // nil until the first one came
+	Health   admin.Health    // of the snapshot
 	Status   *cluster.Status // nil where nobody supervises
 	Events   []admin.Event   // oldest first
 	Now      time.Time       // of the last tick

@@ -22,6 +22,7 @@ func Empty() ui.Data {
 func Healthy() ui.Data {
 	d := Empty()
 	d.Snapshot, d.Status, d.Events = Snapshot(), Status(), Events()
+	d.Health = admin.Check(d.Snapshot)
 	for i := range 60 {
 		v := 1200 + 700*math.Sin(float64(i)/6)
 		d.Rates[""] = append(d.Rates[""], v)
@@ -46,7 +47,7 @@ func Failed() ui.Data {
 			without(&t.Partitions[j], 2)
 		}
 	}
-	d.Snapshot = &s
+	d.Snapshot, d.Health = &s, admin.Check(&s)
 	status := *d.Status
 	status.Nodes = append([]cluster.NodeStatus(nil), status.Nodes...)
 	n := &status.Nodes[1]
