@@ -37,13 +37,14 @@ type world struct {
 
 // zookeeper is what the watches said.
 type zookeeper struct {
-	configured bool
-	online     bool
-	synced     bool                        // everything was read once: sets of topics and brokers are complete
-	controller bool                        // who controls was read over this connection
-	registered map[int32]bool              // nil until read over this connection
-	topics     map[string]watch.Assignment // nil until read
-	states     map[TopicPartition]watch.State
+	configured      bool
+	online          bool
+	synced          bool // everything was read once: sets of topics and brokers are complete
+	controller      bool // who controls was read over this connection
+	controllerEpoch int32
+	registered      map[int32]bool              // nil until read over this connection
+	topics          map[string]watch.Assignment // nil until read
+	states          map[TopicPartition]watch.State
 }
 
 // decides says whether ZooKeeper's word counts, rather than the brokers'.

@@ -32,8 +32,11 @@ func (w *world) applyWatch(u watch.Update, at time.Time) {
 		w.applyRegistration(u)
 	case watch.Controller:
 		w.controller, w.controllerAt, z.controller = u.ID, u.At, true
-	case watch.ControllerEpoch:
-		w.controllerEpoch = u.Epoch
+		if u.ID >= 0 {
+			w.controllerEpoch = z.controllerEpoch
+		}
+	case watch.ControllerEpoch: // shown together with the controller whose epoch it is
+		z.controllerEpoch = u.Epoch
 	case watch.Topics:
 		w.applyTopics(u)
 	case watch.Assignment:

@@ -158,7 +158,7 @@ func TestWithZooKeeperAnEventCarriesTheTimeOfTheChangeAndComesAtOnce(t *testing.
 
 	write(t, conn, layout.ControllerEpoch, []byte("2"), 0)
 	write(t, conn, layout.Controller, layout.Encode(layout.NewControllerRegistration(1, time.Now())), 0)
-	if e := nextEvent(t, o, KindController); e.Old != "broker-0" || e.New != "broker-1" || e.NewEpoch != 2 {
+	if e := nextEvent(t, o, KindController); e.Old != "broker-0" || e.New != "broker-1" || e.OldEpoch != 1 || e.NewEpoch != 2 {
 		t.Errorf("%+v", e)
 	}
 }
