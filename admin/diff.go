@@ -147,9 +147,11 @@ func (s *Snapshot) lastController() int32 {
 }
 
 // leadingCoordinator is the address of the coordinator that leads its ensemble, empty while none does.
+func (c *Coordinator) leads() bool { return c.Role == "leader" || c.Role == "standalone" }
+
 func (s *Snapshot) leadingCoordinator() string {
 	for _, c := range s.Coordinators {
-		if c.Role == "leader" || c.Role == "standalone" {
+		if c.leads() {
 			return c.Address
 		}
 	}

@@ -155,3 +155,17 @@ func TestTheStopwatchOfACoordinator(t *testing.T) {
 		t.Errorf("%+v %q", r, r.Verdict())
 	}
 }
+
+func TestALeaderThatEndedIsNoLeader(t *testing.T) {
+	r := Begin(Event{At: base, Subject: "coordinator-2"}, three(), 0)
+	r = r.Observe([]Event{{At: at(5), Kind: KindExit, Subject: "coordinator-2", New: "signal 9"}}, nil)
+	seen := func(after int, leader string, answered int) *Snapshot {
+		return &Snapshot{At: at(after), Coordinators: []Coordinator{{Address: leader, Role: "leader", Answered: at(answered)}}}
+	}
+	if r := r.Observe(nil, seen(10, "z2", -400)); r.Over() {
+		t.Errorf("over by what the killed leader said before: %q", r.Verdict())
+	}
+	if r := r.Observe(nil, seen(700, "z3", 650)); !r.Over() {
+		t.Errorf("not over: %q", r.Verdict())
+	}
+}

@@ -148,7 +148,11 @@ func (r *Recovery) led(at TopicPartition, since time.Duration) {
 // snapshot catches what no event told, such as a partition that was deleted meanwhile.
 func (r *Recovery) snapshot(s *Snapshot, since time.Duration) {
 	if r.Broker < 0 {
-		if r.Quorum == 0 && s.leadingCoordinator() != "" && s.leadingCoordinator() != r.Fault.Subject && r.Exited > 0 {
+		// What a leader said before the fault, or it was the one that ended, says nothing about now.
+		exited := r.Fault.At.Add(r.Exited)
+		if r.Quorum == 0 && r.Exited > 0 && slices.ContainsFunc(s.Coordinators, func(c Coordinator) bool {
+			return c.leads() && c.Answered.After(exited)
+		}) {
 			r.Quorum = since
 		}
 		return
