@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -11,10 +12,20 @@ import (
 	"kdrill/admin"
 )
 
+// eventsFlags are the flags of events.
+type eventsFlags struct {
+	follow, internal bool
+	last             int
+}
+
+// hides leaves out what happens to single partitions of internal topics: one broker has dozens of them.
+func (f eventsFlags) hides(e admin.Event) bool {
+	return !f.internal && strings.HasPrefix(e.Subject, "__") && strings.Contains(e.Subject, "/")
+}
+
 // newEvents prints the timeline.
 func newEvents(a *app) *cobra.Command {
-	var follow bool
-	var last int
+	var f eventsFlags
 	c := &cobra.Command{
 		Use:   "events",
 		Short: "Print the timeline of the cluster",
@@ -24,33 +35,63 @@ func newEvents(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if a.foreign() {
-				err = a.observeEvents(cmd.Context(), follow)
+				err = a.observeEvents(cmd.Context(), f)
 			} else {
-				err = a.recordedEvents(cmd.Context(), last, follow)
+				err = a.recordedEvents(cmd.Context(), f)
 			}
-			if follow && errors.Is(err, context.Canceled) { // ctrl+c is how one ends it
+			if f.follow && errors.Is(err, context.Canceled) { // ctrl+c is how one ends it
 				return nil
 			}
 			return err
 		},
 	}
-	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what happens from now on")
-	c.Flags().IntVarP(&last, "lines", "n", 0, "only the last so many events")
+	c.Flags().BoolVarP(&f.follow, "follow", "f", false, "go on with what happens from now on")
+	c.Flags().IntVarP(&f.last, "lines", "n", 0, "only the last so many events")
+	c.Flags().BoolVar(&f.internal, "internal", false, "with what happens to partitions of internal topics")
 	return c
 }
 
 // recordedEvents reads what the supervisor recorded.
-func (a *app) recordedEvents(ctx context.Context, last int, follow bool) error {
+func (a *app) recordedEvents(ctx context.Context, f eventsFlags) error {
 	c, err := a.openLocal()
 	if err != nil {
 		return err
 	}
-	for e, err := range c.Events(ctx, -last, follow) {
+	var shown []admin.Event
+	recorded, hidden := 0, 0
+	for e, err := range c.Events(ctx, 0, false) {
+		if err != nil {
+			return a.advise(err)
+		}
+		if recorded++; f.hides(admin.Event(e)) {
+			hidden++
+			continue
+		}
+		shown = append(shown, admin.Event(e))
+	}
+	if f.last > 0 {
+		shown = shown[max(0, len(shown)-f.last):]
+	}
+	for _, e := range shown {
+		if err := a.printEvent(e); err != nil {
+			return err
+		}
+	}
+	if !f.follow {
+		if hidden > 0 && a.output == "text" {
+			fmt.Fprintf(a.err, "%s in internal topics left out: --internal shows them\n", count(hidden, "change"))
+		}
+		return nil
+	}
+	for e, err := range c.Events(ctx, recorded, true) {
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			return a.advise(err)
+		}
+		if f.hides(admin.Event(e)) {
+			continue
 		}
 		if err := a.printEvent(admin.Event(e)); err != nil {
 			return err
@@ -60,8 +101,8 @@ func (a *app) recordedEvents(ctx context.Context, last int, follow bool) error {
 }
 
 // observeEvents derives events from what can be seen now.
-func (a *app) observeEvents(ctx context.Context, follow bool) error {
-	if !follow {
+func (a *app) observeEvents(ctx context.Context, f eventsFlags) error {
+	if !f.follow {
 		return usagef("events: a cluster that kdrill did not start has no recorded timeline; add -f to observe it from now on")
 	}
 	cfg, err := a.adminConfig(ctx)
@@ -82,6 +123,9 @@ func (a *app) observeEvents(ctx context.Context, follow bool) error {
 	for {
 		select {
 		case e := <-o.Events():
+			if f.hides(e) {
+				continue
+			}
 			if err := a.printEvent(e); err != nil {
 				stop()
 				<-done
