@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"kdrill/node/config"
+	"kdrill/node/coordinator/state"
 )
 
 // settings is a zoo.cfg.
@@ -27,6 +28,9 @@ type settings struct {
 	words                  map[string]bool // four-letter words that are answered
 	maxBuffer              int
 	members                []member
+	rules                  state.Rules
+	superDigest            string        // who is super, as user:base64
+	reapEvery              time.Duration // how often containers are looked at
 	unused                 []config.Entry
 }
 
@@ -41,9 +45,9 @@ type member struct {
 var known = []string{
 	"initLimit", "syncLimit", "electionAlg", "leaderServes", "connectToLearnerMasterLimit", "globalOutstandingLimit",
 	"preAllocSize", "commitLogCount", "maxCnxns", "clientPortListenBacklog", "secureClientPort", "secureClientPortAddress",
-	"observerMasterPort", "peerType", "reconfigEnabled", "standaloneEnabled", "dynamicConfigFile", "skipACL", "quorumListenOnAllIPs",
+	"observerMasterPort", "peerType", "standaloneEnabled", "dynamicConfigFile", "skipACL", "quorumListenOnAllIPs",
 	"cnxTimeout", "fsync.warningthresholdms", "forceSync", "localSessionsEnabled", "localSessionsUpgradingEnabled", "sslQuorum",
-	"portUnification", "traceFile", "extendedTypesEnabled", "emulate353TTLNodes", "serverCnxnFactory", "authProvider",
+	"portUnification", "traceFile", "emulate353TTLNodes", "serverCnxnFactory", "authProvider",
 	"requireClientAuthScheme", "client.portUnification", "watchManagerName", "tcpKeepAlive", "syncEnabled", "snapSizeLimitInKb",
 	"multiAddress.enabled", "DigestAuthenticationProvider.digestAlg", "enforce.auth.enabled", "enforce.auth.schemes",
 	"audit.enable", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize", "jvm.pause.monitor", "flushDelay", "maxBatchSize",
@@ -82,6 +86,15 @@ func load(path string) (*settings, error) {
 	for _, word := range f.List("4lw.commands.whitelist", "srvr") {
 		s.words[word] = true
 	}
+	s.reapEvery = time.Duration(f.Int("znode.container.checkIntervalMs", 60_000, 10, 1<<31-1)) * time.Millisecond
+	s.superDigest = f.String(prefixed(f, "DigestAuthenticationProvider.superDigest"), "")
+	for key, rule := range map[string]state.Rules{
+		"extendedTypesEnabled": state.AllowTTL, "enforceQuota": state.EnforceHard, "reconfigEnabled": state.AllowReconfig,
+	} {
+		if f.Bool(prefixed(f, key), false) {
+			s.rules |= rule
+		}
+	}
 	s.members = members(f)
 	s.unused = f.Unused()
 	for _, e := range s.unused {
@@ -93,6 +106,15 @@ func load(path string) (*settings, error) {
 		return nil, err
 	}
 	return s, s.readID()
+}
+
+// prefixed is the name under which the file sets key: settings that are system properties at Apache may be given
+// with their whole name.
+func prefixed(f *config.File, key string) string {
+	if whole := "zookeeper." + key; f.Has(whole) {
+		return whole
+	}
+	return key
 }
 
 func sessionLimit(f *config.File, key string, fallback time.Duration) time.Duration {
@@ -108,8 +130,8 @@ func members(f *config.File) []member {
 	var list []member
 	for e := range f.Prefixed("server.") {
 		id, err := strconv.ParseUint(strings.TrimPrefix(e.Key, "server."), 10, 8)
-		if err != nil || id == 0 {
-			f.Reject(e.Key, "the number after server. must be from 1 to 255")
+		if err != nil || id == 0 || id > 254 {
+			f.Reject(e.Key, "the number after server. must be from 1 to 254")
 			continue
 		}
 		addr, _, _ := strings.Cut(e.Value, ";")
@@ -175,8 +197,11 @@ func (s *settings) readID() error {
 	return nil
 }
 
-// membership is the data of /zookeeper/config.
+// membership is the data of /zookeeper/config, empty for a node on its own.
 func (s *settings) membership() []byte {
+	if len(s.members) == 0 {
+		return []byte{}
+	}
 	var b strings.Builder
 	for _, m := range s.members {
 		b.WriteString(m.text + "\n")

@@ -51,6 +51,7 @@ type process struct {
 	id      int
 	dir     string
 	client  string
+	program func() *exec.Cmd // nil for the test binary
 	command *exec.Cmd
 	exited  chan struct{}
 	log     *logBuffer
@@ -119,6 +120,9 @@ func (p *process) start(env ...string) {
 	p.t.Helper()
 	p.log, p.exited = &logBuffer{}, make(chan struct{})
 	p.command = exec.Command(os.Args[0])
+	if p.program != nil {
+		p.command = p.program()
+	}
 	p.command.Env = append(append(os.Environ(), "COORDINATOR_CONFIG="+filepath.Join(p.dir, "zoo.cfg")), env...)
 	p.command.Stdout, p.command.Stderr = p.log, p.log
 	if err := p.command.Start(); err != nil {
@@ -238,7 +242,7 @@ func waitFor(t testing.TB, events <-chan zk.Event, state zk.State) {
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(40 * time.Second)
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
 	for !ok() {

@@ -31,7 +31,7 @@ func TestABrokenConfigurationIsOneClearSentence(t *testing.T) {
 		"not a number":      {"dataDir=DIR\nclientPort=x\n", "", `zoo.cfg:2: clientPort: "x" is not a whole number`},
 		"unknown key":       {"dataDir=DIR\nclientPort=2181\nclientProt=2181\n", "", "zoo.cfg:3: clientProt: unknown key"},
 		"bad server line":   {"dataDir=DIR\nclientPort=2181\nserver.1=localhost\n", "1", `zoo.cfg:3: server.1: "localhost" is not host:quorumPort:electionPort`},
-		"bad server number": {"dataDir=DIR\nclientPort=2181\nserver.x=localhost:1:2\n", "1", "zoo.cfg:3: server.x: the number after server. must be from 1 to 255"},
+		"bad server number": {"dataDir=DIR\nclientPort=2181\nserver.x=localhost:1:2\n", "1", "zoo.cfg:3: server.x: the number after server. must be from 1 to 254"},
 		"observer":          {"dataDir=DIR\nclientPort=2181\nserver.1=localhost:1:2:observer\n", "1", `zoo.cfg:3: server.1: role "observer": only participants are supported`},
 		"session limits":    {"dataDir=DIR\nclientPort=2181\nminSessionTimeout=9\nmaxSessionTimeout=8\n", "", "zoo.cfg:3: minSessionTimeout: 9 ms is more than maxSessionTimeout, 8 ms"},
 		"no myid":           {"dataDir=DIR\nclientPort=2181\n" + trio, "", "myid is missing: write the number of this node's server line into it"},

@@ -38,16 +38,23 @@ func (c *rawClient) send(frame []byte) {
 
 func (c *rawClient) receive() []byte {
 	c.t.Helper()
-	c.SetReadDeadline(time.Now().Add(20 * time.Second))
-	head := make([]byte, 4)
-	if _, err := io.ReadFull(c, head); err != nil {
-		c.t.Fatal(err)
-	}
-	frame := make([]byte, binary.BigEndian.Uint32(head))
-	if _, err := io.ReadFull(c, frame); err != nil {
+	frame, err := c.next()
+	if err != nil {
 		c.t.Fatal(err)
 	}
 	return frame
+}
+
+// next is the next frame from the node.
+func (c *rawClient) next() ([]byte, error) {
+	c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	head := make([]byte, 4)
+	if _, err := io.ReadFull(c, head); err != nil {
+		return nil, err
+	}
+	frame := make([]byte, binary.BigEndian.Uint32(head))
+	_, err := io.ReadFull(c, frame)
+	return frame, err
 }
 
 func connectRequest(timeout time.Duration, session int64, password []byte, seen int64) []byte {

@@ -1,6 +1,8 @@
 package coordinator
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"kdrill/node/coordinator/proto"
@@ -16,15 +18,23 @@ var reads = map[proto.Op]reader{
 	proto.OpGetChildren:          getChildren(false),
 	proto.OpGetChildren2:         getChildren(true),
 	proto.OpGetACL:               getACL,
-	proto.OpSetWatches:           setWatches,
+	proto.OpSetWatches:           setWatches((*proto.SetWatches).Decode),
+	proto.OpSetWatches2:          setWatches((*proto.SetWatches).Decode2),
+	proto.OpAddWatch:             addWatch,
+	proto.OpRemoveWatches:        removeWatches,
+	proto.OpCheckWatches:         checkWatches,
 	proto.OpGetEphemerals:        getEphemerals,
 	proto.OpGetAllChildrenNumber: getAllChildrenNumber,
 	proto.OpWhoAmI:               whoAmI,
+	proto.OpMultiRead:            multiRead,
 }
 
+// pathOf reads the path of a request. The root has two names.
+func pathOf(d *proto.Decoder) string { return cmp.Or(d.String(), "/") }
+
 func exists(c *conn, d *proto.Decoder) (proto.Code, func(*proto.Encoder)) {
-	path, watch := d.String(), d.Bool()
-	if d.Err() != nil || !tree.ValidPath(path) {
+	path, watch := pathOf(d), d.Bool()
+	if d.Err() != nil || strings.Contains(path, "\x00") {
 		return proto.BadArguments, nil
 	}
 	stat, ok := c.server.machine.Tree.Stat(path)
@@ -38,7 +48,7 @@ func exists(c *conn, d *proto.Decoder) (proto.Code, func(*proto.Encoder)) {
 }
 
 func getData(c *conn, d *proto.Decoder) (proto.Code, func(*proto.Encoder)) {
-	path, watch := d.String(), d.Bool()
+	path, watch := pathOf(d), d.Bool()
 	if code := c.readable(path, d); code != proto.OK {
 		return code, nil
 	}
@@ -54,7 +64,7 @@ func getData(c *conn, d *proto.Decoder) (proto.Code, func(*proto.Encoder)) {
 
 func getChildren(withStat bool) reader {
 	return func(c *conn, d *proto.Decoder) (proto.Code, func(*proto.Encoder)) {
-		path, watch := d.String(), d.Bool()
+		path, watch := pathOf(d), d.Bool()
 		if code := c.readable(path, d); code != proto.OK {
 			return code, nil
 		}
@@ -72,8 +82,8 @@ func getChildren(withStat bool) reader {
 }
 
 func getACL(c *conn, d *proto.Decoder) (proto.Code, func(*proto.Encoder)) {
-	path := d.String()
-	if d.Err() != nil || !tree.ValidPath(path) {
+	path := pathOf(d)
+	if d.Err() != nil {
 		return proto.BadArguments, nil
 	}
 	acl, stat, ok := c.server.machine.Tree.ACL(path)
@@ -83,15 +93,29 @@ func getACL(c *conn, d *proto.Decoder) (proto.Code, func(*proto.Encoder)) {
 	case !tree.Allowed(acl, proto.PermRead|proto.PermAdmin, c.auth):
 		return proto.NoAuth, nil
 	}
+	if !tree.Allowed(acl, proto.PermAdmin, c.auth) {
+		acl = masked(acl)
+	}
 	return proto.OK, func(e *proto.Encoder) {
 		proto.EncodeACL(e, acl)
 		stat.Encode(e)
 	}
 }
 
+// masked is an ACL without the digests of passwords, which are for those who may change it.
+func masked(acl []proto.ACL) []proto.ACL {
+	acl = slices.Clone(acl)
+	for i, a := range acl {
+		if user, _, ok := strings.Cut(a.ID.ID, ":"); ok && a.Scheme == "digest" {
+			acl[i].ID.ID = user + ":x"
+		}
+	}
+	return acl
+}
+
 // readable says whether the client may read the znode at path.
 func (c *conn) readable(path string, d *proto.Decoder) proto.Code {
-	if d.Err() != nil || !tree.ValidPath(path) {
+	if d.Err() != nil {
 		return proto.BadArguments
 	}
 	acl, _, ok := c.server.machine.Tree.ACL(path)
@@ -104,43 +128,39 @@ func (c *conn) readable(path string, d *proto.Decoder) proto.Code {
 	return proto.OK
 }
 
-// setWatches sets the watches that a client had on another connection. What has happened since it saw RelativeZxid
-// it is told at once.
-func setWatches(c *conn, d *proto.Decoder) (proto.Code, func(*proto.Encoder)) {
-	var r proto.SetWatches
-	if r.Decode(d); d.Err() != nil {
-		return proto.MarshallingError, nil
-	}
-	s := c.server
-	zxid := s.machine.Zxid()
-	for _, path := range r.Data {
-		switch stat, ok := s.machine.Tree.Stat(path); {
-		case !ok:
-			c.notify(tree.Event{Type: proto.NodeDeleted, Path: path}, zxid)
-		case stat.Mzxid > r.RelativeZxid:
-			c.notify(tree.Event{Type: proto.NodeDataChanged, Path: path}, zxid)
+// multiRead answers several reads at once, each with its result or its error.
+func multiRead(c *conn, d *proto.Decoder) (proto.Code, func(*proto.Encoder)) {
+	var e proto.Encoder
+	for {
+		var h proto.MultiHeader
+		if h.Decode(d); d.Err() != nil {
+			return proto.MarshallingError, nil
+		}
+		if h.Done {
+			break
+		}
+		read := getData
+		switch h.Op {
+		case proto.OpGetData:
+		case proto.OpGetChildren:
+			read = getChildren(false)
 		default:
-			s.watches.watchData(path, c)
+			return proto.MarshallingError, nil
 		}
-	}
-	for _, path := range r.Exist {
-		if _, ok := s.machine.Tree.Stat(path); ok {
-			c.notify(tree.Event{Type: proto.NodeCreated, Path: path}, zxid)
-			continue
-		}
-		s.watches.watchData(path, c)
-	}
-	for _, path := range r.Child {
-		switch stat, ok := s.machine.Tree.Stat(path); {
-		case !ok:
-			c.notify(tree.Event{Type: proto.NodeDeleted, Path: path}, zxid)
-		case stat.Pzxid > r.RelativeZxid:
-			c.notify(tree.Event{Type: proto.NodeChildrenChanged, Path: path}, zxid)
+		code, body := read(c, d)
+		switch {
+		case d.Err() != nil:
+			return proto.MarshallingError, nil
+		case code != proto.OK:
+			proto.MultiHeader{Op: proto.OpError, Err: code}.Encode(&e)
+			e.Int(int32(code))
 		default:
-			s.watches.watchChildren(path, c)
+			proto.MultiHeader{Op: h.Op}.Encode(&e)
+			body(&e)
 		}
 	}
-	return proto.OK, nil
+	proto.MultiEnd.Encode(&e)
+	return proto.OK, func(out *proto.Encoder) { out.B = append(out.B, e.B...) }
 }
 
 func getEphemerals(c *conn, d *proto.Decoder) (proto.Code, func(*proto.Encoder)) {
@@ -155,7 +175,7 @@ func getEphemerals(c *conn, d *proto.Decoder) (proto.Code, func(*proto.Encoder))
 }
 
 func getAllChildrenNumber(c *conn, d *proto.Decoder) (proto.Code, func(*proto.Encoder)) {
-	path := d.String()
+	path := pathOf(d)
 	if code := c.readable(path, d); code != proto.OK {
 		return code, nil
 	}

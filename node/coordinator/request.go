@@ -1,7 +1,6 @@
 package coordinator
 
 import (
-	"bytes"
 	"crypto/sha1"
 	"encoding/base64"
 	"fmt"
@@ -29,7 +28,8 @@ func (c *conn) request(frame []byte) error {
 		defer s.mu.RUnlock()
 		c.reply(xid, s.machine.Zxid(), proto.OK, nil)
 		return nil
-	case proto.OpCreate, proto.OpCreate2, proto.OpDelete, proto.OpSetData, proto.OpSetACL, proto.OpCheck, proto.OpMulti, proto.OpCloseSession:
+	case proto.OpCreate, proto.OpCreate2, proto.OpDelete, proto.OpSetData, proto.OpSetACL, proto.OpCheck, proto.OpMulti, proto.OpCloseSession,
+		proto.OpCreateContainer, proto.OpCreateTTL, proto.OpReconfig:
 		return c.propose(xid, op, d.Rest(), start)
 	}
 	if !c.settle(0) {
@@ -53,7 +53,8 @@ func (c *conn) request(frame []byte) error {
 	defer s.mu.RUnlock()
 	code, body := read(c, d)
 	if d.Err() != nil {
-		return fmt.Errorf("request %d: %w", op, d.Err())
+		s.log.Warn("malformed request", "op", int32(op), "remote", c.nc.RemoteAddr())
+		code = proto.MarshallingError
 	}
 	c.reply(xid, s.machine.Zxid(), code, body)
 	s.stats.latency(time.Since(start))
@@ -88,7 +89,7 @@ func (c *conn) propose(xid int32, op proto.Op, body []byte, start time.Time) err
 	}
 	c.begin()
 	c.server.stats.outstanding.Add(1)
-	command := state.Command{Kind: state.Request, Session: c.session.Load(), Op: op, Auth: c.auth, Body: body}
+	command := state.Command{Kind: state.Request, Session: c.session.Load(), Op: op, Auth: c.auth, Body: body, Rules: c.server.cfg.rules}
 	if !c.server.submit(&command, &write{c, xid, op, start}) {
 		c.kill()
 	}
@@ -102,9 +103,7 @@ func (w *write) done(r *state.Result) {
 	s.stats.latency(time.Since(w.start))
 	w.c.end()
 	if r.Code == proto.MarshallingError {
-		s.log.Warn("connection closed: malformed request", "op", int32(w.op), "remote", w.c.nc.RemoteAddr())
-		w.c.kill()
-		return
+		s.log.Warn("malformed request", "op", int32(w.op), "remote", w.c.nc.RemoteAddr())
 	}
 	w.c.reply(w.xid, r.Zxid, r.Code, func(e *proto.Encoder) { e.B = append(e.B, r.Body...) })
 	if w.op == proto.OpCloseSession || r.Code == proto.SessionExpired || r.Code == proto.SessionMoved {
@@ -139,28 +138,34 @@ func (c *conn) authenticate(xid int32, d *proto.Decoder) error {
 	if r.Decode(d); d.Err() != nil {
 		return fmt.Errorf("auth: %w", d.Err())
 	}
-	id := proto.ID{Scheme: r.Scheme}
 	code := proto.OK
 	switch r.Scheme {
 	case "digest":
 		user, _, _ := strings.Cut(string(r.Auth), ":")
-		sum := sha1.Sum(bytes.Clone(r.Auth))
-		id.ID = user + ":" + base64.StdEncoding.EncodeToString(sum[:])
-	case "world":
-		id.ID = "anyone"
+		sum := sha1.Sum(r.Auth)
+		digest := user + ":" + base64.StdEncoding.EncodeToString(sum[:])
+		if digest == c.server.cfg.superDigest {
+			c.is(proto.ID{Scheme: "super"})
+		}
+		c.is(proto.ID{Scheme: "digest", ID: digest})
 	case "ip":
-		id.ID = c.host
+		c.is(proto.ID{Scheme: "ip", ID: c.host})
 	default:
 		code = proto.AuthFailed
-	}
-	if code == proto.OK && !slices.Contains(c.auth, id) {
-		c.auth = append(slices.Clip(c.auth), id)
+		c.server.stats.authFailed.Add(1)
 	}
 	c.server.mu.RLock()
 	defer c.server.mu.RUnlock()
-	c.reply(xid, c.server.machine.Zxid(), code, nil)
+	c.reply(xid, 0, code, nil)
 	if code != proto.OK {
 		return errAuth
 	}
 	return nil
+}
+
+// is adds an identity to those of the client.
+func (c *conn) is(id proto.ID) {
+	if !slices.Contains(c.auth, id) {
+		c.auth = append(slices.Clip(c.auth), id)
+	}
 }

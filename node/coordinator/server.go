@@ -60,6 +60,7 @@ func (s *Server) run(ctx context.Context, l net.Listener) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	wg.Go(func() { s.watchSessions(ctx) })
+	wg.Go(func() { s.reap(ctx) })
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	for {

@@ -9,6 +9,7 @@ import (
 // stats are the counters of a node since it started.
 type stats struct {
 	received, sent, outstanding atomic.Int64
+	authFailed                  atomic.Int64
 
 	mu         sync.Mutex
 	count, sum int64 // of latencies, in milliseconds

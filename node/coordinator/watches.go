@@ -2,18 +2,22 @@ package coordinator
 
 import (
 	"maps"
+	"strings"
 	"sync"
 
 	"kdrill/node/coordinator/proto"
 	"kdrill/node/coordinator/tree"
 )
 
-// watches are the one-shot watches of the clients that are connected here. Those on data also wait for a znode that is
-// not there yet.
+// watches are those of the clients that are connected here. Those on data also wait for a znode that is not there yet.
+// Watches on data and on children fire once; a persistent one stays and hears of both; a recursive one stays and hears
+// of every znode at and below its path, but not of lists of children.
 type watches struct {
-	mu       sync.Mutex // readers set watches side by side
-	data     watchers
-	children watchers
+	mu         sync.Mutex // readers set watches side by side
+	data       watchers
+	children   watchers
+	persistent watchers
+	recursive  watchers
 }
 
 // watchers are connections by path, and the same the other way round.
@@ -23,7 +27,11 @@ type watchers struct {
 }
 
 func newWatches() *watches {
-	return &watches{data: newWatchers(), children: newWatchers()}
+	return &watches{data: newWatchers(), children: newWatchers(), persistent: newWatchers(), recursive: newWatchers()}
+}
+
+func (w *watches) all() []*watchers {
+	return []*watchers{&w.data, &w.children, &w.persistent, &w.recursive}
 }
 
 func newWatchers() watchers {
@@ -78,9 +86,6 @@ func (w *watches) watchChildren(path string, c *conn) {
 func (w *watches) fire(e tree.Event, notify func(*conn)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.data.byPath) == 0 && len(w.children.byPath) == 0 {
-		return
-	}
 	told := map[*conn]struct{}{}
 	tell := func(conns map[*conn]struct{}) {
 		for c := range conns {
@@ -96,13 +101,86 @@ func (w *watches) fire(e tree.Event, notify func(*conn)) {
 	if e.Type == proto.NodeChildrenChanged || e.Type == proto.NodeDeleted {
 		tell(w.children.take(e.Path))
 	}
+	tell(w.persistent.byPath[e.Path])
+	if e.Type != proto.NodeChildrenChanged && len(w.recursive.byPath) > 0 {
+		for path := e.Path; path != ""; path = parent(path) {
+			tell(w.recursive.byPath[path])
+		}
+	}
+}
+
+// parent is the path of a znode's parent, "" for the root.
+func parent(path string) string {
+	cut := strings.LastIndexByte(path, '/')
+	if cut == 0 && path != "/" {
+		return "/"
+	}
+	return path[:cut]
+}
+
+// add sets a watch that stays; false if mode is not one.
+func (w *watches) add(path string, mode int32, c *conn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch mode {
+	case proto.WatchPersistent:
+		w.persistent.add(path, c)
+	case proto.WatchRecursive:
+		w.recursive.add(path, c)
+	default:
+		return false
+	}
+	return true
+}
+
+// of returns where watches of a kind are kept; nil if there is no such kind.
+func (w *watches) of(kind int32) []*watchers {
+	switch kind {
+	case proto.WatchedChildren:
+		return []*watchers{&w.children}
+	case proto.WatchedData:
+		return []*watchers{&w.data}
+	case proto.WatchedAny:
+		return w.all()
+	case proto.WatchedPersistent:
+		return []*watchers{&w.persistent}
+	case proto.WatchedRecursive:
+		return []*watchers{&w.recursive}
+	}
+	return nil
+}
+
+// has says whether a client has a watch of a kind on a path.
+func (w *watches) has(path string, kind int32, c *conn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, from := range w.of(kind) {
+		if _, ok := from.byPath[path][c]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// remove ends a client's watches of a kind on a path; false if it has none.
+func (w *watches) remove(path string, kind int32, c *conn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := false
+	for _, from := range w.of(kind) {
+		if _, ok := from.byPath[path][c]; ok {
+			from.remove(path, c)
+			found = true
+		}
+	}
+	return found
 }
 
 // drop forgets the watches of a connection that has ended.
 func (w *watches) drop(c *conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, from := range []*watchers{&w.data, &w.children} {
+	for _, from := range w.all() {
 		for path := range from.byConn[c] {
 			from.remove(path, c)
 		}
@@ -114,7 +192,7 @@ func (w *watches) count() (conns, paths, total int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	seen, watched := map[*conn]struct{}{}, map[string]struct{}{}
-	for _, from := range []*watchers{&w.data, &w.children} {
+	for _, from := range w.all() {
 		for c, list := range from.byConn {
 			seen[c] = struct{}{}
 			total += len(list)

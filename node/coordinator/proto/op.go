@@ -71,6 +71,9 @@ const (
 	InvalidACL              Code = -114
 	AuthFailed              Code = -115
 	SessionMoved            Code = -118
+	NoWatcher               Code = -121
+	ReconfigDisabled        Code = -123
+	QuotaExceeded           Code = -125
 )
 
 var codeNames = map[Code]string{
@@ -79,6 +82,7 @@ var codeNames = map[Code]string{
 	NoNode: "no node", NoAuth: "no auth", BadVersion: "bad version", NoChildrenForEphemerals: "no children for ephemerals",
 	NodeExists: "node exists", NotEmpty: "not empty", SessionExpired: "session expired", InvalidACL: "invalid acl",
 	AuthFailed: "auth failed", SessionMoved: "session moved",
+	NoWatcher: "no watcher", ReconfigDisabled: "reconfig disabled", QuotaExceeded: "quota exceeded",
 }
 
 func (c Code) String() string {
@@ -91,7 +95,7 @@ func (c Code) String() string {
 // EventType is what happened to a watched znode.
 type EventType int32
 
-// The events of one-shot watches.
+// The events of watches.
 const (
 	NodeCreated         EventType = 1
 	NodeDeleted         EventType = 2
@@ -102,10 +106,28 @@ const (
 // StateConnected is the state that every notification carries (SyncConnected).
 const StateConnected int32 = 3
 
-// The flags of a create.
+// The flags of a create. From container on they are modes, not bits.
 const (
-	FlagEphemeral  int32 = 1
-	FlagSequential int32 = 2
+	FlagEphemeral     int32 = 1
+	FlagSequential    int32 = 2
+	FlagContainer     int32 = 4
+	FlagTTL           int32 = 5
+	FlagTTLSequential int32 = 6
+)
+
+// The modes of addWatch.
+const (
+	WatchPersistent int32 = 0
+	WatchRecursive  int32 = 1
+)
+
+// The kinds of watches that removeWatches and checkWatches speak of; the last two are those of ZooKeeper 3.9.
+const (
+	WatchedChildren   int32 = 1
+	WatchedData       int32 = 2
+	WatchedAny        int32 = 3
+	WatchedPersistent int32 = 4
+	WatchedRecursive  int32 = 5
 )
 
 // Permissions of an [ACL].

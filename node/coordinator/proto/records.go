@@ -144,6 +144,24 @@ func (r *Create) Encode(e *Encoder) {
 	e.Int(r.Flags)
 }
 
+// CreateTTL is the body of createTTL.
+type CreateTTL struct {
+	Create
+	TTL int64 // milliseconds without a change
+}
+
+// Decode reads the record.
+func (r *CreateTTL) Decode(d *Decoder) {
+	r.Create.Decode(d)
+	r.TTL = d.Long()
+}
+
+// Encode appends the record.
+func (r *CreateTTL) Encode(e *Encoder) {
+	r.Create.Encode(e)
+	e.Long(r.TTL)
+}
+
 // PathVersion is the body of delete and check.
 type PathVersion struct {
 	Path    string
@@ -208,15 +226,38 @@ func (r MultiHeader) Encode(e *Encoder) {
 // MultiEnd is the header after the last operation or result.
 var MultiEnd = MultiHeader{OpError, true, -1}
 
-// SetWatches is the body of setWatches: what a client watched before it reconnected, and the last zxid it saw.
+// SetWatches is the body of setWatches and setWatches2: what a client watched before it reconnected, and the last zxid
+// it saw. Only setWatches2 has the last two.
 type SetWatches struct {
-	RelativeZxid       int64
-	Data, Exist, Child []string
+	RelativeZxid          int64
+	Data, Exist, Child    []string
+	Persistent, Recursive []string
 }
 
 // Decode reads the record.
 func (r *SetWatches) Decode(d *Decoder) {
 	r.RelativeZxid, r.Data, r.Exist, r.Child = d.Long(), d.Strings(), d.Strings(), d.Strings()
+}
+
+// Decode2 reads the record in the form of setWatches2.
+func (r *SetWatches) Decode2(d *Decoder) {
+	r.Decode(d)
+	r.Persistent, r.Recursive = d.Strings(), d.Strings()
+}
+
+// PathKind is the body of addWatch (Kind is a mode), removeWatches and checkWatches.
+type PathKind struct {
+	Path string
+	Kind int32
+}
+
+// Decode reads the record.
+func (r *PathKind) Decode(d *Decoder) { r.Path, r.Kind = d.String(), d.Int() }
+
+// Encode appends the record.
+func (r *PathKind) Encode(e *Encoder) {
+	e.String(r.Path)
+	e.Int(r.Kind)
 }
 
 // Auth is the body of auth.

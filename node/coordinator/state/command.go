@@ -15,6 +15,18 @@ const (
 	CreateSession Kind = 2 // Session, TimeoutMs, Password
 	Attach        Kind = 3 // a client came back: Session, TimeoutMs, Password
 	Expire        Kind = 4 // Session had no sign of life; only valid in Term
+	Ruled         Kind = 5 // like Request, with Rules
+	Reap          Kind = 6 // a container or znode with a time to live has reached its end: Path
+)
+
+// Rules are settings of the node that took a request; they travel with it, so that all nodes apply it alike.
+type Rules byte
+
+// The rules.
+const (
+	AllowTTL    Rules = 1 << iota // znodes with a time to live may be made
+	EnforceHard                   // hard limits of quotas are kept
+	AllowReconfig
 )
 
 // Command is one entry of the replicated log.
@@ -28,13 +40,22 @@ type Command struct {
 	TimeoutMs int32
 	Password  []byte
 	Term      uint64
+	Rules     Rules
+	Path      string
 }
 
 // Encode appends the command.
 func (c *Command) Encode(e *proto.Encoder) {
-	e.Byte(byte(c.Kind))
+	kind := c.Kind
+	if kind == Request && c.Rules != 0 {
+		kind = Ruled
+	}
+	e.Byte(byte(kind))
 	e.Long(c.Time)
 	e.Long(c.Session)
+	if kind == Ruled {
+		e.Byte(byte(c.Rules))
+	}
 	switch c.Kind {
 	case Request:
 		e.Int(int32(c.Op))
@@ -45,6 +66,8 @@ func (c *Command) Encode(e *proto.Encoder) {
 		e.Buffer(c.Password)
 	case Expire:
 		e.Long(int64(c.Term))
+	case Reap:
+		e.String(c.Path)
 	}
 }
 
@@ -52,6 +75,9 @@ func (c *Command) Encode(e *proto.Encoder) {
 func DecodeCommand(b []byte) (Command, error) {
 	d := proto.NewDecoder(b)
 	c := Command{Kind: Kind(d.Byte()), Time: d.Long(), Session: d.Long()}
+	if c.Kind == Ruled {
+		c.Kind, c.Rules = Request, Rules(d.Byte())
+	}
 	switch c.Kind {
 	case Request:
 		c.Op, c.Auth, c.Body = proto.Op(d.Int()), proto.DecodeIDs(d), d.Rest()
@@ -59,6 +85,8 @@ func DecodeCommand(b []byte) (Command, error) {
 		c.TimeoutMs, c.Password = d.Int(), d.Buffer()
 	case Expire:
 		c.Term = uint64(d.Long())
+	case Reap:
+		c.Path = d.String()
 	default:
 		return c, fmt.Errorf("command of unknown kind %d", c.Kind)
 	}

@@ -76,6 +76,8 @@ func (m *Machine) Apply(term, node uint64, c *Command) Result {
 			return Result{Zxid: m.zxid, Code: proto.SessionExpired}
 		}
 		return m.closeSession(c)
+	case Reap:
+		return m.reap(c)
 	}
 	return m.request(node, c)
 }
@@ -112,6 +114,12 @@ func (m *Machine) closeSession(c *Command) Result {
 	return Result{Zxid: m.zxid, Events: x.Events, Closed: c.Session}
 }
 
+func (m *Machine) reap(c *Command) Result {
+	x := m.Tree.Begin(m.next(), c.Time, nil)
+	code := x.Reap(c.Path)
+	return Result{Zxid: m.zxid, Code: code, Events: x.Events}
+}
+
 func (m *Machine) request(node uint64, c *Command) Result {
 	s := m.sessions[c.Session]
 	switch {
@@ -123,13 +131,15 @@ func (m *Machine) request(node uint64, c *Command) Result {
 		return m.closeSession(c)
 	}
 	x := m.Tree.Begin(m.next(), c.Time, c.Auth)
+	x.Enforce = c.Rules&EnforceHard != 0
 	r := Result{Zxid: m.zxid}
 	d := proto.NewDecoder(c.Body)
 	var e proto.Encoder
+	one := request{x, c.Session, c.Rules}
 	if c.Op == proto.OpMulti {
-		r.Code = multi(x, c.Session, d, &e)
+		r.Code = one.multi(d, &e)
 	} else {
-		r.Code = run(x, c.Session, c.Op, d, &e)
+		r.Code = one.run(c.Op, d, &e)
 	}
 	if r.Code != proto.OK {
 		x.Rollback()
@@ -139,23 +149,23 @@ func (m *Machine) request(node uint64, c *Command) Result {
 	return r
 }
 
+// request is what a client asks for within one change.
+type request struct {
+	x       *tree.Txn
+	session int64
+	rules   Rules
+}
+
 // run carries out one operation and appends the body of its reply.
-func run(x *tree.Txn, session int64, op proto.Op, d *proto.Decoder, e *proto.Encoder) proto.Code {
+func (q request) run(op proto.Op, d *proto.Decoder, e *proto.Encoder) proto.Code {
+	x := q.x
 	switch op {
-	case proto.OpCreate, proto.OpCreate2:
-		var r proto.Create
-		if r.Decode(d); d.Err() != nil {
+	case proto.OpCreate, proto.OpCreate2, proto.OpCreateContainer, proto.OpCreateTTL:
+		r := decodeCreate(op, d)
+		if d.Err() != nil {
 			return proto.MarshallingError
 		}
-		path, stat, code := x.Create(r.Path, r.Data, r.ACL, r.Flags, session)
-		if code != proto.OK {
-			return code
-		}
-		e.String(path)
-		if op == proto.OpCreate2 {
-			stat.Encode(e)
-		}
-		return code
+		return q.create(op, r, e)
 	case proto.OpDelete, proto.OpCheck:
 		var r proto.PathVersion
 		if r.Decode(d); d.Err() != nil {
@@ -177,8 +187,47 @@ func run(x *tree.Txn, session int64, op proto.Op, d *proto.Decoder, e *proto.Enc
 			return proto.MarshallingError
 		}
 		return encodeStat(e)(x.SetACL(r.Path, r.ACL, r.Version))
+	case proto.OpReconfig:
+		if q.rules&AllowReconfig == 0 {
+			return proto.ReconfigDisabled
+		}
 	}
 	return proto.Unimplemented
+}
+
+// decodeCreate reads the body of any kind of create.
+func decodeCreate(op proto.Op, d *proto.Decoder) *proto.CreateTTL {
+	var r proto.CreateTTL
+	if op == proto.OpCreateTTL {
+		r.Decode(d)
+	} else {
+		r.Create.Decode(d)
+	}
+	return &r
+}
+
+func (q request) create(op proto.Op, r *proto.CreateTTL, e *proto.Encoder) proto.Code {
+	var path string
+	var stat proto.Stat
+	var code proto.Code
+	switch ofTTL := r.Flags == proto.FlagTTL || r.Flags == proto.FlagTTLSequential; {
+	case ofTTL && q.rules&AllowTTL == 0:
+		return proto.Unimplemented
+	case op == proto.OpCreateTTL:
+		path, stat, code = q.x.CreateTTL(r.Path, r.Data, r.ACL, r.Flags, r.TTL)
+	case op == proto.OpCreateContainer:
+		path, stat, code = q.x.CreateContainer(r.Path, r.Data, r.ACL, r.Flags)
+	default:
+		path, stat, code = q.x.Create(r.Path, r.Data, r.ACL, r.Flags, q.session)
+	}
+	if code != proto.OK {
+		return code
+	}
+	e.String(path)
+	if op != proto.OpCreate {
+		stat.Encode(e)
+	}
+	return proto.OK
 }
 
 func encodeStat(e *proto.Encoder) func(proto.Stat, proto.Code) proto.Code {

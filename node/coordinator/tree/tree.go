@@ -20,16 +20,20 @@ type znode struct {
 	version  int32
 	cversion int32
 	aversion int32
-	owner    int64               // session of an ephemeral, 0 for others
+	owner    int64               // see kindOf
 	children map[string]struct{} // names; nil until the first child
 }
 
 func (n *znode) stat() proto.Stat {
 	children := int32(len(n.children))
+	owner := n.owner
+	if kindOf(owner) != ephemeral {
+		owner = 0
+	}
 	return proto.Stat{
 		Czxid: n.czxid, Mzxid: n.mzxid, Pzxid: n.pzxid, Ctime: n.ctime, Mtime: n.mtime,
 		Version: n.version, Cversion: 2*n.cversion - children, Aversion: n.aversion,
-		EphemeralOwner: n.owner, DataLength: int32(len(n.data)), NumChildren: children,
+		EphemeralOwner: owner, DataLength: int32(len(n.data)), NumChildren: children,
 	}
 }
 
@@ -37,12 +41,17 @@ func (n *znode) stat() proto.Stat {
 type Tree struct {
 	nodes      map[string]*znode
 	ephemerals map[int64]map[string]struct{} // paths by session
+	reapable   map[string]struct{}           // containers and znodes with a time to live
+	quotas     map[string]struct{}           // paths below which znodes and bytes are counted
 	size       int64                         // bytes of paths and data
 	anyone     []proto.ACL                   // the ACL of nearly every znode, once
 }
 
 func empty() *Tree {
-	return &Tree{nodes: map[string]*znode{}, ephemerals: map[int64]map[string]struct{}{}, anyone: proto.Anyone()}
+	return &Tree{
+		nodes: map[string]*znode{}, ephemerals: map[int64]map[string]struct{}{}, anyone: proto.Anyone(),
+		reapable: map[string]struct{}{}, quotas: map[string]struct{}{},
+	}
 }
 
 func (t *Tree) intern(acl []proto.ACL) []proto.ACL {
@@ -56,13 +65,10 @@ func (t *Tree) intern(acl []proto.ACL) []proto.ACL {
 func New(config []byte) *Tree {
 	t := empty()
 	for _, path := range []string{"/", "/zookeeper", "/zookeeper/config", "/zookeeper/quota"} {
-		n := &znode{acl: t.anyone}
-		switch path {
-		case "/zookeeper/config":
-			n.data = config
+		n := &znode{acl: t.anyone, data: []byte{}}
+		if path == "/zookeeper/config" {
+			n.data, n.aversion = config, -1
 			n.acl = []proto.ACL{{Perms: proto.PermRead, ID: proto.ID{Scheme: "world", ID: "anyone"}}}
-		case "/":
-			n.data = []byte{}
 		}
 		t.put(path, n)
 	}
@@ -81,13 +87,19 @@ func (t *Tree) put(path string, n *znode) {
 		}
 		p.children[name] = struct{}{}
 	}
-	if n.owner != 0 {
+	switch kindOf(n.owner) {
+	case ephemeral:
 		paths := t.ephemerals[n.owner]
 		if paths == nil {
 			paths = map[string]struct{}{}
 			t.ephemerals[n.owner] = paths
 		}
 		paths[path] = struct{}{}
+	case container, ttl:
+		t.reapable[path] = struct{}{}
+	}
+	if of, ok := limitedBy(path); ok {
+		t.quotas[of] = struct{}{}
 	}
 }
 
@@ -98,11 +110,17 @@ func (t *Tree) cut(path string) {
 	t.size -= int64(len(path) + len(n.data))
 	parent, name := split(path)
 	delete(t.nodes[parent].children, name)
-	if n.owner != 0 {
+	switch kindOf(n.owner) {
+	case ephemeral:
 		delete(t.ephemerals[n.owner], path)
 		if len(t.ephemerals[n.owner]) == 0 {
 			delete(t.ephemerals, n.owner)
 		}
+	case container, ttl:
+		delete(t.reapable, path)
+	}
+	if of, ok := limitedBy(path); ok {
+		delete(t.quotas, of)
 	}
 }
 

@@ -66,9 +66,9 @@ func TestOperationsFollowZooKeepersRules(t *testing.T) {
 		"paths": {
 			{op: "create", path: "", want: "bad arguments"},
 			{op: "create", path: "a", want: "bad arguments"},
-			{op: "create", path: "/a/", want: "bad arguments"},
+			{op: "create", path: "/a/", want: "no node"},
 			{op: "create", path: "//a", want: "bad arguments"},
-			{op: "create", path: "/./a", want: "bad arguments"},
+			{op: "create", path: "/./a", want: "no node"},
 			{op: "create", path: "/a\x00b", want: "bad arguments"},
 			{op: "create", path: "/", want: "node exists"},
 			{op: "create", path: "/...", want: "/..."},
@@ -119,7 +119,8 @@ func TestOperationsFollowZooKeepersRules(t *testing.T) {
 			{op: "check", path: "/other", version: 0, want: "ok"},
 		},
 		"unknown kinds of znodes": {
-			{op: "create", path: "/c", flags: 4, want: "unimplemented"},
+			{op: "create", path: "/c", flags: 4, want: "/c"},
+			{op: "create", path: "/c", flags: 5, want: "bad arguments"},
 			{op: "create", path: "/c", flags: 9, want: "bad arguments"},
 			{op: "create", path: "/c", flags: -1, want: "bad arguments"},
 		},

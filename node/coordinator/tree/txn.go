@@ -2,6 +2,7 @@ package tree
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,7 +19,8 @@ type Event struct {
 
 // Txn is one change of the tree: everything in it has one zxid. Either it is kept as it is or rolled back.
 type Txn struct {
-	Events []Event // what happened, in order
+	Events  []Event // what happened, in order
+	Enforce bool    // the hard limits of quotas
 
 	tree *Tree
 	zxid int64
@@ -49,21 +51,44 @@ func (x *Txn) save(n *znode) {
 	})
 }
 
-// Create adds a znode and returns its path, which differs from path if flags has FlagSequential, and its state.
+// Create adds a znode and returns its path, which differs from path if flags has FlagSequential, and its state. With
+// FlagContainer it is an ordinary znode, as at Apache: containers have an operation of their own.
 func (x *Txn) Create(path string, data []byte, acl []proto.ACL, flags int32, session int64) (string, proto.Stat, proto.Code) {
-	sequential := flags&proto.FlagSequential != 0
-	checked := path
-	if sequential {
-		checked += "0" // "/a/" with a number at its end is a path
+	switch {
+	case flags < 0 || flags > proto.FlagContainer:
+		return "", proto.Stat{}, proto.BadArguments
+	case flags == proto.FlagContainer || flags&proto.FlagEphemeral == 0:
+		session = 0
 	}
-	if !ValidPath(checked) || flags < 0 || flags > proto.FlagEphemeral|proto.FlagSequential || checked == "/" {
-		return "", proto.Stat{}, x.badCreate(path, flags)
+	return x.create(path, data, acl, flags&proto.FlagSequential != 0, session)
+}
+
+// CreateContainer adds a znode that is deleted some time after its last child.
+func (x *Txn) CreateContainer(path string, data []byte, acl []proto.ACL, flags int32) (string, proto.Stat, proto.Code) {
+	if flags < 0 || flags > proto.FlagContainer {
+		return "", proto.Stat{}, proto.BadArguments
+	}
+	return x.create(path, data, acl, flags&proto.FlagSequential != 0, containerOwner)
+}
+
+// CreateTTL adds a znode that is deleted when it has had no child and no change for so many milliseconds.
+func (x *Txn) CreateTTL(path string, data []byte, acl []proto.ACL, flags int32, ms int64) (string, proto.Stat, proto.Code) {
+	if flags != proto.FlagTTL && flags != proto.FlagTTLSequential || ms <= 0 || ms > ttlMax {
+		return "", proto.Stat{}, proto.BadArguments
+	}
+	return x.create(path, data, acl, flags == proto.FlagTTLSequential, ttlMask|ms)
+}
+
+func (x *Txn) create(path string, data []byte, acl []proto.ACL, sequential bool, owner int64) (string, proto.Stat, proto.Code) {
+	cut := strings.LastIndexByte(path, '/')
+	if cut < 0 || strings.Contains(path, "\x00") {
+		return "", proto.Stat{}, proto.BadArguments
 	}
 	acl, code := x.fixACL(acl)
 	if code != proto.OK {
 		return "", proto.Stat{}, code
 	}
-	parentPath, _ := split(checked)
+	parentPath := cmp.Or(path[:cut], "/")
 	parent, ok := x.tree.nodes[parentPath]
 	switch {
 	case !ok:
@@ -74,41 +99,35 @@ func (x *Txn) Create(path string, data []byte, acl []proto.ACL, flags int32, ses
 	if sequential {
 		path = fmt.Sprintf("%s%010d", path, parent.cversion)
 	}
-	if x.tree.nodes[path] != nil {
+	switch {
+	case !ValidPath(path):
+		return "", proto.Stat{}, proto.BadArguments
+	case x.tree.nodes[path] != nil:
 		return "", proto.Stat{}, proto.NodeExists
 	}
-	if parent.owner != 0 {
+	if kindOf(parent.owner) == ephemeral {
 		return "", proto.Stat{}, proto.NoChildrenForEphemerals
 	}
-	n := &znode{
-		data: bytes.Clone(data), acl: x.tree.intern(acl),
-		czxid: x.zxid, mzxid: x.zxid, pzxid: x.zxid, ctime: x.time, mtime: x.time,
+	if code := x.afford(path, 1, len(data)); code != proto.OK {
+		return "", proto.Stat{}, code
 	}
-	if flags&proto.FlagEphemeral != 0 {
-		n.owner = session
+	n := &znode{
+		data: bytes.Clone(data), acl: x.tree.intern(acl), owner: owner,
+		czxid: x.zxid, mzxid: x.zxid, pzxid: x.zxid, ctime: x.time, mtime: x.time,
 	}
 	x.save(parent)
 	parent.cversion++
 	parent.pzxid = x.zxid
 	x.tree.put(path, n)
 	x.undo = append(x.undo, func() { x.tree.cut(path) })
+	x.counted(path, len(data))
 	x.Events = append(x.Events, Event{proto.NodeCreated, path}, Event{proto.NodeChildrenChanged, parentPath})
 	return path, n.stat(), proto.OK
 }
 
-func (x *Txn) badCreate(path string, flags int32) proto.Code {
-	switch {
-	case path == "/":
-		return proto.NodeExists
-	case flags >= 4 && flags <= 6: // container and TTL nodes
-		return proto.Unimplemented
-	}
-	return proto.BadArguments
-}
-
 // Delete removes a znode without children.
 func (x *Txn) Delete(path string, version int32) proto.Code {
-	if !ValidPath(path) || reserved(path) {
+	if !strings.Contains(path, "/") || strings.Contains(path, "\x00") || reserved(path) {
 		return proto.BadArguments
 	}
 	parentPath, _ := split(path)
@@ -132,6 +151,7 @@ func (x *Txn) remove(path string, node *znode, parentPath string, parent *znode)
 	parent.pzxid = x.zxid
 	x.tree.cut(path)
 	x.undo = append(x.undo, func() { x.tree.put(path, node) })
+	x.charge(path, -1, -len(node.data))
 	x.Events = append(x.Events, Event{proto.NodeDeleted, path}, Event{proto.NodeChildrenChanged, parentPath})
 }
 
@@ -144,11 +164,14 @@ func (x *Txn) SetData(path string, data []byte, version int32) (proto.Stat, prot
 	case version != -1 && version != n.version:
 		return proto.Stat{}, proto.BadVersion
 	}
+	grown := len(data) - len(n.data)
+	if code := x.afford(path, 0, grown); code != proto.OK {
+		return proto.Stat{}, code
+	}
 	x.save(n)
-	grown := int64(len(data) - len(n.data))
-	x.tree.size += grown
-	x.undo = append(x.undo, func() { x.tree.size -= grown })
-	n.data, n.mzxid, n.mtime = bytes.Clone(data), x.zxid, x.time
+	x.replace(n, bytes.Clone(data))
+	x.charge(path, 0, grown)
+	n.mzxid, n.mtime = x.zxid, x.time
 	n.version++
 	x.Events = append(x.Events, Event{proto.NodeDataChanged, path})
 	return n.stat(), proto.OK
@@ -220,7 +243,7 @@ func (x *Txn) fixACL(acl []proto.ACL) ([]proto.ACL, proto.Code) {
 				return nil, proto.InvalidACL
 			}
 		case "digest":
-			if user, _, ok := strings.Cut(a.ID.ID, ":"); !ok || user == "" {
+			if strings.Count(strings.TrimRight(a.ID.ID, ":"), ":") != 1 {
 				return nil, proto.InvalidACL
 			}
 		case "ip":
@@ -239,7 +262,6 @@ func (x *Txn) fixACL(acl []proto.ACL) ([]proto.ACL, proto.Code) {
 				return nil, proto.InvalidACL
 			}
 			continue
-		case "sasl", "x509", "super":
 		default:
 			return nil, proto.InvalidACL
 		}
