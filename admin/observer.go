@@ -99,10 +99,15 @@ type observation struct {
 	pending   []Event
 	changed   bool
 	published time.Time
+	cost      time.Duration // of the last snapshot and its events
 }
 
-// settle is the least time between two snapshots: answers that come together are shown together.
-const settle = 15 * time.Millisecond
+// settle is the least time between two snapshots: answers that come together are shown together, and a cluster with many
+// partitions takes a bounded share of the processor.
+func (o *observation) settle() time.Duration {
+	const least, most, share = 15 * time.Millisecond, 100 * time.Millisecond, 10
+	return min(max(least, share*o.cost), most)
+}
 
 func (o *observation) loop(ctx context.Context, znodes <-chan watch.Update) error {
 	tick := time.NewTicker(o.cfg.Interval)
@@ -137,7 +142,7 @@ func (o *observation) loop(ctx context.Context, znodes <-chan watch.Update) erro
 		case <-publish.C:
 		}
 		if o.changed {
-			if wait := settle - time.Since(o.published); wait > 0 {
+			if wait := o.settle() - time.Since(o.published); wait > 0 {
 				publish.Reset(wait)
 			} else {
 				o.publish()
@@ -158,6 +163,7 @@ func (o *observation) publish() {
 		o.pending = slices.Clone(o.pending[extra:])
 	}
 	o.last, o.changed, o.published = s, false, now
+	o.cost = time.Since(now)
 	for {
 		select {
 		case o.snapshots <- s:

@@ -132,7 +132,8 @@ func (w *world) remember(s *Snapshot) {
 	w.watched = w.watched || s.Watching
 	s.formerController, s.formerCoordinator, s.watched = w.formerController, w.formerCoordinator, w.watched
 	if s.Controller >= 0 {
-		w.formerController = &s.Controller
+		id := s.Controller // a pointer into s would keep it, and through it all that came before
+		w.formerController = &id
 	}
 	w.formerCoordinator = s.lastLeadingCoordinator()
 }

@@ -2,14 +2,21 @@ package cmd
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -136,3 +143,173 @@ func (c *local) follow(b *testing.B) <-chan seenEvent {
 	}()
 	return events
 }
+
+// BenchmarkFirstRow measures how long a console takes from its start to the first topic on screen, with 1,000 topics of
+// three partitions and one of three brokers hung.
+//
+//	go test ./cmd -run '^$' -bench FirstRow -benchtime 5x
+func BenchmarkFirstRow(b *testing.B) {
+	c := startLocal(b)
+	createMany(b, c.status().Bootstrap, 1000)
+	c.run("pause", "broker-1", "--yes")
+	for b.Loop() {
+		shown := c.openConsole(b, "--command", "topics")
+		shown.await(b, "many-0000")
+		b.StopTimer()
+		shown.end(b)
+		b.StartTimer()
+	}
+	b.ReportMetric(b.Elapsed().Seconds()*1e3/float64(b.N), "ms/first-row")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkConsole measures what a console costs that shows 5,000 topics of six partitions: processor time and bytes
+// to the terminal while nothing happens, and its memory.
+//
+//	go test ./cmd -run '^$' -bench Console -benchtime 1x
+func BenchmarkConsole(b *testing.B) {
+	c := startLocal(b)
+	createMany(b, c.status().Bootstrap, 5000)
+	shown := c.openConsole(b, "--command", "topics")
+	shown.await(b, "many-0000")
+	const watched = 20 * time.Second
+	for b.Loop() {
+		bytes, used := shown.read.Load(), shown.cpu(b)
+		<-time.After(watched)
+		b.ReportMetric(float64(shown.read.Load()-bytes)/watched.Seconds(), "idle-B/s")
+		b.ReportMetric((shown.cpu(b)-used).Seconds()/watched.Seconds()*100, "idle-%cpu")
+		b.ReportMetric(shown.rss(b)/1e6, "MB-rss")
+	}
+	var slowest time.Duration
+	for range 40 {
+		at := time.Now()
+		before := shown.read.Load()
+		shown.press(b, "j")
+		for shown.read.Load() == before {
+			runtime.Gosched()
+		}
+		slowest = max(slowest, time.Since(at))
+	}
+	b.ReportMetric(slowest.Seconds()*1e3, "max-ms-key-to-screen")
+	b.ReportMetric(0, "ns/op")
+	shown.end(b)
+}
+
+func createMany(b testing.TB, bootstrap []string, topics int) {
+	b.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(bootstrap...))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	partitions := int32(3)
+	if topics > 1000 {
+		partitions = 6
+	}
+	names := make([]string, topics)
+	for i := range names {
+		names[i] = fmt.Sprintf("many-%04d", i)
+	}
+	for chunk := range slices.Chunk(names, 250) {
+		created, err := admin.CreateTopics(b.Context(), partitions, 3, nil, chunk...)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, t := range created {
+			if t.Err != nil {
+				b.Fatalf("%s: %v %s", t.Topic, t.Err, t.ErrMessage)
+			}
+		}
+	}
+}
+
+// console is a console in a pseudo-terminal of 120x40.
+type console struct {
+	command *exec.Cmd
+	file    *os.File
+	read    atomic.Int64
+	mu      sync.Mutex
+	text    []byte
+	closed  chan struct{}
+}
+
+func (c *local) openConsole(b *testing.B, args ...string) *console {
+	b.Helper()
+	command := exec.Command("kdrill", args...)
+	command.Env = append(slices.Clone(c.env), "TERM=xterm-256color")
+	file, err := pty.StartWithSize(command, &pty.Winsize{Rows: 40, Cols: 120})
+	if err != nil {
+		b.Fatal(err)
+	}
+	t := &console{command: command, file: file, closed: make(chan struct{})}
+	go func() {
+		defer close(t.closed)
+		buffer := make([]byte, 64<<10)
+		for {
+			n, err := file.Read(buffer)
+			t.mu.Lock()
+			t.text = append(t.text, buffer[:n]...)
+			t.mu.Unlock()
+			t.read.Add(int64(n))
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return t
+}
+
+func (t *console) await(b *testing.B, text string) {
+	b.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		t.mu.Lock()
+		seen := bytes.Contains(t.text, []byte(text))
+		t.mu.Unlock()
+		if seen {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("the console does not show %q:\n%q", text, t.text)
+		}
+		<-time.After(time.Millisecond)
+	}
+}
+
+func (t *console) press(b *testing.B, keys string) {
+	b.Helper()
+	if _, err := t.file.WriteString(keys); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (t *console) end(b *testing.B) {
+	b.Helper()
+	t.press(b, "\x03")
+	<-t.closed
+	_ = t.command.Wait()
+	t.file.Close()
+}
+
+// stat reads a field of /proc/PID/stat, counted as in proc(5).
+func (t *console) stat(b *testing.B, field int) float64 {
+	b.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.command.Process.Pid))
+	if err != nil {
+		b.Skip("processor time and memory of the console are read from /proc")
+	}
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+	value, err := strconv.ParseFloat(fields[field-3], 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return value
+}
+
+func (t *console) cpu(b *testing.B) time.Duration {
+	ticks := t.stat(b, 14) + t.stat(b, 15)
+	return time.Duration(ticks * float64(time.Second) / 100)
+}
+
+func (t *console) rss(b *testing.B) float64 { return t.stat(b, 24) * float64(os.Getpagesize()) }

@@ -13,6 +13,7 @@ import (
 	"github.com/go-zookeeper/zk"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sync/errgroup"
 
 	"kdrill/node/layout"
 )
@@ -29,32 +30,49 @@ type newTopic struct {
 // topics has a leader that this broker knows, or the time is over.
 func (b *Broker) createTopics(ctx context.Context, req *kmsg.CreateTopicsRequest) *kmsg.CreateTopicsResponse {
 	response := kmsg.NewPtrCreateTopicsResponse()
+	response.Topics = make([]kmsg.CreateTopicsResponseTopic, 0, len(req.Topics))
+	topics, errs := b.createEach(ctx, req)
+	made := map[int]newTopic{} // by index in response
+	seen := map[string]bool{}
+	for i, t := range req.Topics {
+		if seen[t.Topic] { // answered already
+			continue
+		}
+		seen[t.Topic] = true
+		if errs[i] == nil && !req.ValidateOnly {
+			made[len(response.Topics)] = topics[i]
+		}
+		response.Topics = append(response.Topics, b.created(t.Topic, topics[i], errs[i]))
+	}
+	b.awaitTopics(ctx, req.TimeoutMillis, made, response)
+	return response
+}
+
+// createEach creates the topics of a request beside each other, and returns what came of each.
+func (b *Broker) createEach(ctx context.Context, req *kmsg.CreateTopicsRequest) ([]newTopic, []error) {
+	const atOnce = 32
 	count := map[string]int{}
 	for _, t := range req.Topics {
 		count[t.Topic]++
 	}
-	made := map[int]newTopic{} // by index in response
-	for _, t := range req.Topics {
-		if count[t.Topic] < 1 { // answered already
-			continue
-		}
-		topic, err := newTopic{}, error(nil)
-		switch {
-		case count[t.Topic] > 1:
-			err = refuse(kerr.InvalidRequest, "topic %s is there %d times", t.Topic, count[t.Topic])
-			count[t.Topic] = 0
+	topics, errs := make([]newTopic, len(req.Topics)), make([]error, len(req.Topics))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, t := range req.Topics {
+		switch n := count[t.Topic]; {
+		case n > 1:
+			errs[i] = refuse(kerr.InvalidRequest, "topic %s is there %d times", t.Topic, n)
 		case !b.controller.Active():
-			err = kerr.NotController
+			errs[i] = kerr.NotController
 		default:
-			topic, err = b.createTopic(ctx, req.Version, t, req.ValidateOnly)
+			group.Go(func() error {
+				topics[i], errs[i] = b.createTopic(ctx, req.Version, t, req.ValidateOnly)
+				return nil
+			})
 		}
-		if err == nil && !req.ValidateOnly {
-			made[len(response.Topics)] = topic
-		}
-		response.Topics = append(response.Topics, b.created(t.Topic, topic, err))
 	}
-	b.awaitTopics(ctx, req.TimeoutMillis, made, response)
-	return response
+	_ = group.Wait() // errors are in errs
+	return topics, errs
 }
 
 // created is the answer about one topic.
