@@ -177,7 +177,7 @@ func Clean(text string) string {
 		}
 	}
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, obeyed) {
-		return strings.Map(func(r rune) rune {
+		text = strings.Map(func(r rune) rune {
 			switch {
 			case r == '\t', r == '\n', r == '\r':
 				return ' '
@@ -186,6 +186,24 @@ func Clean(text string) string {
 			}
 			return r
 		}, text)
+	}
+	return alone(text)
+}
+
+// alone keeps text from joining its neighbours on the line: a first or last rune that would change the width of what
+// stands beside it becomes a dot.
+func alone(text string) string {
+	for range 8 {
+		own := displaywidth.String(text)
+		if displaywidth.String(text+"x") != own+1 {
+			_, n := utf8.DecodeLastRuneInString(text)
+			text = text[:len(text)-n] + "."
+		} else if displaywidth.String("x"+text) != own+1 {
+			_, n := utf8.DecodeRuneInString(text)
+			text = "." + text[n:]
+		} else {
+			break
+		}
 	}
 	return text
 }
