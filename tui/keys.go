@@ -1,9 +1,11 @@
 package tui
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -54,6 +56,8 @@ func (m *Model) keys() []ui.Key {
 		{Keys: "r", Does: "refresh now", Act: m.refresh},
 		{Keys: "z", Does: "freeze the display, or go on", Act: m.freeze},
 		{Keys: "c", Does: "copy the selected name", Not: m.notSelected(), Act: m.copySelection},
+		{Keys: "x", Does: "what can be done here, as a menu", Act: func() tea.Cmd { return m.push(ui.NewMenu(m.what(), m.screen().Keys())) }},
+		{Keys: "y", Does: "the selection as JSON", Not: m.notRaw(), Act: m.raw},
 		{Keys: "ctrl+s", Does: "save this screen to a file", Act: m.saveScreen},
 		{Keys: "@", Does: "action log: what was done, as command lines", Act: func() tea.Cmd { return m.goTo(place{screen: "actions"}) }},
 		{Keys: ".", Does: "repeat the last fault", Not: m.notRepeatable(), Act: func() tea.Cmd { return m.askFault(m.stopwatch.last) }},
@@ -76,6 +80,36 @@ func (m *Model) notSelected() string {
 		return "nothing is selected here"
 	}
 	return ""
+}
+
+// what is the thing that the menu is about.
+func (m *Model) what() string {
+	if s, ok := m.screen().(ui.Selector); ok && s.Selection() != "" && ui.Width(s.Selection()) < 60 {
+		return s.Selection()
+	}
+	return m.here().screen
+}
+
+func (m *Model) notRaw() string {
+	if s, ok := m.screen().(ui.Rawer); !ok || s.Raw() == nil {
+		return "nothing is selected here"
+	}
+	return ""
+}
+
+// raw shows the selection as JSON.
+func (m *Model) raw() tea.Cmd {
+	text, err := json.MarshalIndent(m.screen().(ui.Rawer).Raw(), "", "  ")
+	if err != nil {
+		return m.toast(ui.Toast{Text: err.Error(), Role: themes.Bad})
+	}
+	return m.push(&ui.Pager{Title: m.what(), Copy: string(text), Lines: func(width int) []ui.Line {
+		var lines []ui.Line
+		for l := range strings.SplitSeq(string(text), "\n") {
+			lines = append(lines, ui.Plain(ui.Cut(l, width, true)))
+		}
+		return lines
+	}})
 }
 
 func (m *Model) notRepeatable() string {

@@ -131,7 +131,7 @@ func (w *stopwatch) steps(width int) ui.Line {
 		if before <= 0 {
 			return ui.Took(d)
 		}
-		return "+" + ui.Took(d-before)
+		return "+" + ui.Took(max(0, d-before))
 	}
 	switch {
 	case r.Detected > 0:
@@ -160,7 +160,11 @@ func (w *stopwatch) steps(width int) ui.Line {
 	case r.Returned > 0:
 		step("ISR full", fmt.Sprintf("%d of %d", r.InSync, r.ToSync), themes.Warn)
 	case w.led() && r.Detected > 0:
-		step("ISR full", "waits for "+r.Fault.Subject+" (R restarts it)", themes.Warn)
+		how := "R restarts it"
+		if cluster.Verb(r.Fault.New) == cluster.Pause {
+			how = "P resumes it"
+		}
+		step("ISR full", "waits for "+r.Fault.Subject+" ("+how+")", themes.Warn)
 	}
 	return line
 }

@@ -84,7 +84,7 @@ func (s *Screen) Keys() []ui.Key {
 		none = "nothing was done yet"
 	}
 	keys := []ui.Key{
-		{Keys: "enter y", Does: "copy the command line", Hint: "copy", Not: none, Act: func() tea.Cmd { return ui.Wish(ui.Copy{Text: s.Selection()}) }},
+		{Keys: "enter", Does: "copy the command line", Hint: "copy", Not: none, Act: func() tea.Cmd { return ui.Wish(ui.Copy{Text: s.Selection()}) }},
 	}
 	return append(keys, s.table.Keys()...)
 }

@@ -225,3 +225,11 @@ func (s *Screen) Selection() string { return s.tables[s.tab].Selection() }
 
 // Interest implements ui.Interested.
 func (s *Screen) Interest() admin.Interest { return admin.Interest{Group: s.id} }
+
+// Raw implements ui.Rawer.
+func (s *Screen) Raw() any {
+	if s.group == nil {
+		return nil
+	}
+	return s.group
+}

@@ -137,3 +137,13 @@ func (s *Screen) Selection() string { return s.table.Selection() }
 
 // Interest implements ui.Interested.
 func (s *Screen) Interest() admin.Interest { return admin.Interest{Groups: true} }
+
+// Raw implements ui.Rawer.
+func (s *Screen) Raw() any {
+	if s.data.Snapshot != nil {
+		if g, ok := s.data.Snapshot.Group(s.table.Selection()); ok {
+			return g
+		}
+	}
+	return nil
+}

@@ -170,3 +170,6 @@ func (s *Screen) about(f ui.Frame) []ui.Line {
 	}
 	return nil
 }
+
+// Raw implements ui.Rawer.
+func (s *Screen) Raw() any { return ui.RawNode(s.data, s.table.Selection()) }

@@ -241,3 +241,6 @@ func (b *blocks) String() string {
 	}
 	return strings.Join(b.rows, "\n")
 }
+
+// Raw implements ui.Rawer.
+func (s *Screen) Raw() any { return ui.RawNode(s.data, s.nodes.Selection()) }

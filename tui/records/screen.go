@@ -181,16 +181,16 @@ func (s *Screen) enter() tea.Cmd {
 func (s *Screen) Keys() []ui.Key {
 	most := capacity
 	keys := []ui.Key{
-		{Keys: "down j", Does: "next record", Act: func() tea.Cmd { return s.move(1) }},
-		{Keys: "up k", Does: "previous record", Act: func() tea.Cmd { return s.move(-1) }},
-		{Keys: "pgdown ctrl+d", Does: "a page on", Act: func() tea.Cmd { return s.move(s.page) }},
-		{Keys: "pgup ctrl+u", Does: "a page back", Act: func() tea.Cmd { return s.move(-s.page) }},
-		{Keys: "home g", Does: "oldest record held", Act: func() tea.Cmd { return s.move(-most) }},
-		{Keys: "end G", Does: "newest record, and follow", Act: func() tea.Cmd { return s.move(most) }},
+		{Keys: "down j", Does: "next record", Move: true, Act: func() tea.Cmd { return s.move(1) }},
+		{Keys: "up k", Does: "previous record", Move: true, Act: func() tea.Cmd { return s.move(-1) }},
+		{Keys: "pgdown ctrl+d", Does: "a page on", Move: true, Act: func() tea.Cmd { return s.move(s.page) }},
+		{Keys: "pgup ctrl+u", Does: "a page back", Move: true, Act: func() tea.Cmd { return s.move(-s.page) }},
+		{Keys: "home g", Does: "oldest record held", Move: true, Act: func() tea.Cmd { return s.move(-most) }},
+		{Keys: "end G", Does: "newest record, and follow", Move: true, Act: func() tea.Cmd { return s.move(most) }},
 	}
 	if s.open != nil {
 		return append(keys,
-			ui.Key{Keys: "y", Does: "bytes or text", Hint: "raw", Act: func() tea.Cmd { s.raw = !s.raw; return nil }},
+			ui.Key{Keys: "b", Does: "bytes or text", Hint: "raw", Act: func() tea.Cmd { s.raw = !s.raw; return nil }},
 			ui.Key{Keys: "esc q backspace", Does: "back to the list", Hint: "back", Act: func() tea.Cmd { s.open = nil; return nil }},
 		)
 	}
@@ -263,6 +263,14 @@ func topicOf(d ui.Data, name string) (perSecond float64, ok bool) {
 		return 0, false
 	}
 	return topic.PerSecond, true
+}
+
+// Raw implements ui.Rawer.
+func (s *Screen) Raw() any {
+	if r := s.selected(); r != nil {
+		return r
+	}
+	return nil
 }
 
 // Interest implements ui.Interested: the topic's rate.

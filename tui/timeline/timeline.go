@@ -57,6 +57,14 @@ func (s *Screen) Selection() string {
 	return string(text)
 }
 
+// Raw implements ui.Rawer.
+func (s *Screen) Raw() any {
+	if e, ok := s.selected(); ok {
+		return e
+	}
+	return nil
+}
+
 func (s *Screen) selected() (admin.Event, bool) {
 	i, err := strconv.Atoi(s.table.Selection())
 	if err != nil || i >= len(s.events) {
@@ -122,7 +130,7 @@ func (s *Screen) Keys() []ui.Key {
 		hint = "everything"
 	}
 	keys := []ui.Key{
-		{Keys: "enter d y", Does: "all about the event", Hint: "details", Not: none, Act: s.open},
+		{Keys: "enter d", Does: "all about the event", Hint: "details", Not: none, Act: s.open},
 		{Keys: "F", Does: "only faults and what followed them, or everything", Hint: hint, Act: func() tea.Cmd {
 			s.faults = !s.faults
 			s.fill()

@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"kdrill/admin"
 	"kdrill/tui/ui"
 )
 
@@ -28,13 +29,13 @@ func (s *Screen) configKeys() []ui.Key {
 	}
 }
 
-func (s *Screen) entry(name string) (value struct{ Value, Source string }, ok bool) {
+func (s *Screen) entry(name string) (admin.ConfigEntry, bool) {
 	for _, e := range s.entries {
 		if e.Name == name {
-			return struct{ Value, Source string }{e.Value, e.Source}, true
+			return e, true
 		}
 	}
-	return value, false
+	return admin.ConfigEntry{}, false
 }
 
 // edit asks for a new value.

@@ -80,6 +80,17 @@ func (s *Screen) Selection() string {
 	return s.name + "/" + id
 }
 
+// Raw implements ui.Rawer.
+func (s *Screen) Raw() any {
+	if e, ok := s.entry(s.configs.Selection()); s.onConfigs && ok {
+		return e
+	}
+	if p := s.selected(); p != nil && !s.onConfigs {
+		return p
+	}
+	return nil
+}
+
 // Update takes data, configs and what became of a change.
 func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {

@@ -22,6 +22,7 @@ type Screen struct {
 	table    ui.Table
 	internal bool // the cluster's own topics are shown
 	pick     bool // one is to be picked, to read its records
+	faults   bool // only topics with something wrong
 }
 
 // Pick makes the screen that asks whose records to read.
@@ -60,6 +61,16 @@ func (s *Screen) SetFilter(text string) { s.table.SetFilter(text) }
 // Selection is the topic under the cursor.
 func (s *Screen) Selection() string { return s.table.Selection() }
 
+// Raw implements ui.Rawer.
+func (s *Screen) Raw() any {
+	if s.data.Snapshot != nil {
+		if t, ok := s.data.Snapshot.Topic(s.table.Selection()); ok {
+			return t
+		}
+	}
+	return nil
+}
+
 // Update takes new data.
 func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	d, ok := msg.(ui.Data)
@@ -77,12 +88,19 @@ func (s *Screen) fill() {
 	}
 	rows := make([]ui.Row, 0, len(s.data.Snapshot.Topics))
 	for i := range s.data.Snapshot.Topics {
-		if t := &s.data.Snapshot.Topics[i]; s.internal || !t.Internal {
-			rows = append(rows, row(t))
+		t := &s.data.Snapshot.Topics[i]
+		if t.Internal && !s.internal && !s.faults {
+			continue
+		}
+		if r := row(t); !s.faults || r.Cells[stateColumn].Order < 0 {
+			rows = append(rows, r)
 		}
 	}
 	s.table.SetRows(rows, s.data)
 }
+
+// stateColumn is where a topic's state stands; its order is negative when something is wrong.
+const stateColumn = 4
 
 func row(t *admin.Topic) ui.Row {
 	sum := add(t)
@@ -192,6 +210,11 @@ func (s *Screen) Keys() []ui.Key {
 			return nil
 		}},
 	}
+	keys = append(keys, ui.Key{Keys: "F", Does: "only topics with something wrong, or all", Act: func() tea.Cmd {
+		s.faults = !s.faults
+		s.fill()
+		return nil
+	}})
 	if s.pick {
 		keys[0] = ui.Key{Keys: "enter", Does: "tail the topic's records", Hint: "tail", Not: none, Act: open("records")}
 		keys[2].Hint = ""
@@ -223,6 +246,9 @@ func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
 	if age := f.Stale(f.Snapshot.TopicsAt); age > 0 {
 		right = ui.Styled(themes.Warn, ui.Old(age))
 	}
+	if s.faults {
+		return left, ui.Styled(themes.Accent, "only what is wrong")
+	}
 	hidden := 0
 	for i := range f.Snapshot.Topics {
 		if f.Snapshot.Topics[i].Internal && !s.internal {
@@ -242,6 +268,9 @@ func (s *Screen) View(f ui.Frame) string {
 		return ui.Note(f, themes.Dim, "Asking the brokers for their topics.")
 	case snap.Problem != "" && len(snap.Topics) == 0:
 		return ui.Note(f, themes.Bad, snap.Problem+" The console keeps trying.")
+	}
+	if _, all := s.table.Counts(); s.faults && all == 0 {
+		return ui.Note(f, themes.Good, "Nothing is wrong with any topic. F shows all of them.")
 	}
 	return s.table.View(f)
 }

@@ -15,6 +15,7 @@ type Key struct {
 	Does string // for help: "kill the node"
 	Hint string // for the footer: "kill"; empty is not shown there
 	Not  string // why it cannot be done now, one sentence; empty if it can
+	Move bool   // it only moves or sorts: no action of the selected row
 	Act  func() tea.Cmd
 }
 

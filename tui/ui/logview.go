@@ -116,14 +116,14 @@ func (v *LogView) Keys(name string) []Key {
 		{Keys: "t", Does: "show times", Hint: onOff("times", v.Stamps), Act: toggle(&v.Stamps)},
 		{Keys: "s", Does: "save what is shown to a file", Hint: "save", Act: func() tea.Cmd { return Wish(Save{Name: name, Text: v.Text()}) }},
 		{Keys: "m", Does: "draw a mark", Hint: "mark", Act: func() tea.Cmd { v.marks++; v.Append(markLine); return nil }},
-		{Keys: "j down", Does: "one line down", Act: move(one(1))},
-		{Keys: "k up", Does: "one line up", Act: move(one(-1))},
-		{Keys: "ctrl+d", Does: "half a page down", Act: move(func() int { return max(page()/2, 1) })},
-		{Keys: "ctrl+u", Does: "half a page up", Act: move(func() int { return -max(page()/2, 1) })},
-		{Keys: "pgdown ctrl+f space", Does: "a page down", Act: move(page)},
-		{Keys: "pgup ctrl+b", Does: "a page up", Act: move(func() int { return -page() })},
-		{Keys: "g home", Does: "first line", Act: func() tea.Cmd { v.Follow = false; v.at = min(page(), len(v.shown)-1); v.settle(); return nil }},
-		{Keys: "G end", Does: "last line, and follow", Act: func() tea.Cmd { v.Follow = true; v.settle(); return nil }},
+		{Keys: "j down", Does: "one line down", Move: true, Act: move(one(1))},
+		{Keys: "k up", Does: "one line up", Move: true, Act: move(one(-1))},
+		{Keys: "ctrl+d", Does: "half a page down", Move: true, Act: move(func() int { return max(page()/2, 1) })},
+		{Keys: "ctrl+u", Does: "half a page up", Move: true, Act: move(func() int { return -max(page()/2, 1) })},
+		{Keys: "pgdown ctrl+f space", Does: "a page down", Move: true, Act: move(page)},
+		{Keys: "pgup ctrl+b", Does: "a page up", Move: true, Act: move(func() int { return -page() })},
+		{Keys: "g home", Does: "first line", Move: true, Act: func() tea.Cmd { v.Follow = false; v.at = min(page(), len(v.shown)-1); v.settle(); return nil }},
+		{Keys: "G end", Does: "last line, and follow", Move: true, Act: func() tea.Cmd { v.Follow = true; v.settle(); return nil }},
 	}
 }
 

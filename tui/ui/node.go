@@ -193,3 +193,28 @@ func (n Node) Port() string {
 	}
 	return n.Address
 }
+
+// RawNode is all that is known of a node, nil if it is not known.
+func RawNode(d Data, name string) any {
+	all := map[string]any{}
+	if n, ok := d.Node(name); ok {
+		all["process"] = n
+	}
+	for _, n := range Nodes(d) {
+		if n.Name != name || d.Snapshot == nil {
+			continue
+		}
+		if b, ok := d.Snapshot.Broker(n.ID); ok {
+			all["broker"] = b
+		}
+		for _, c := range d.Snapshot.Coordinators {
+			if n.Coordinator && c.Address == n.Address {
+				all["coordinator"] = c
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}

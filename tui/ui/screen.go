@@ -40,6 +40,11 @@ type Selector interface {
 	Selection() string
 }
 
+// Rawer is a screen that can show what it knows of the selection as it is.
+type Rawer interface {
+	Raw() any // nil if nothing is selected
+}
+
 // Visited is a screen that has something running while it is on show.
 type Visited interface {
 	Enter() tea.Cmd

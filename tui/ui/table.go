@@ -276,16 +276,16 @@ func (t *Table) Keys() []Key {
 	}
 	page := func() int { return max(t.page-1, 1) }
 	return []Key{
-		{Keys: "j down", Does: "next row", Act: move(func() int { return 1 })},
-		{Keys: "k up", Does: "previous row", Act: move(func() int { return -1 })},
-		{Keys: "g home", Does: "first row", Act: move(func() int { return -len(t.shown) })},
-		{Keys: "G end", Does: "last row", Act: move(func() int { return len(t.shown) })},
-		{Keys: "ctrl+d", Does: "half a page down", Act: move(func() int { return max(page()/2, 1) })},
-		{Keys: "ctrl+u", Does: "half a page up", Act: move(func() int { return -max(page()/2, 1) })},
-		{Keys: "pgdown ctrl+f", Does: "a page down", Act: move(page)},
-		{Keys: "pgup ctrl+b", Does: "a page up", Act: move(func() int { return -page() })},
-		{Keys: "s", Does: "sort by the next column", Act: func() tea.Cmd { t.sortNext(); return nil }},
-		{Keys: "S", Does: "turn the order round", Act: func() tea.Cmd {
+		{Keys: "j down", Does: "next row", Move: true, Act: move(func() int { return 1 })},
+		{Keys: "k up", Does: "previous row", Move: true, Act: move(func() int { return -1 })},
+		{Keys: "g home", Does: "first row", Move: true, Act: move(func() int { return -len(t.shown) })},
+		{Keys: "G end", Does: "last row", Move: true, Act: move(func() int { return len(t.shown) })},
+		{Keys: "ctrl+d", Does: "half a page down", Move: true, Act: move(func() int { return max(page()/2, 1) })},
+		{Keys: "ctrl+u", Does: "half a page up", Move: true, Act: move(func() int { return -max(page()/2, 1) })},
+		{Keys: "pgdown ctrl+f", Does: "a page down", Move: true, Act: move(page)},
+		{Keys: "pgup ctrl+b", Does: "a page up", Move: true, Act: move(func() int { return -page() })},
+		{Keys: "s", Does: "sort by the next column", Move: true, Act: func() tea.Cmd { t.sortNext(); return nil }},
+		{Keys: "S", Does: "turn the order round", Move: true, Act: func() tea.Cmd {
 			if t.sort < 0 {
 				t.sort = 0
 			}
