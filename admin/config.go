@@ -13,6 +13,7 @@ import (
 type Config struct {
 	Bootstrap []string // host:port of brokers; any that answers will do
 	ZooKeeper string   // host:port,…/chroot; empty where there is none
+	Mode      Mode     // if it is known already
 	// Properties is the path of a client.properties as Apache's tools take it, empty for a plaintext cluster.
 	Properties string
 	Interval   time.Duration // between polls of an observer, a second if 0

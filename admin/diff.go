@@ -26,6 +26,7 @@ func Diff(prev, next *Snapshot) []Event {
 	diffObserver(prev, next, add)
 	diffBrokers(prev, next, add)
 	diffController(prev, next, add)
+	diffQuorum(prev, next, add)
 	diffTopics(prev, next, add)
 	diffGroups(prev, next, add)
 	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Or(a.At.Compare(b.At), rank(a.Kind)-rank(b.Kind)) })
@@ -34,7 +35,7 @@ func Diff(prev, next *Snapshot) []Event {
 
 // rank orders what happened in the same instant: causes before effects.
 func rank(k Kind) int {
-	return slices.Index([]Kind{KindObserver, KindSession, KindJoined, KindCoordinator, KindController, KindTopicDeleted, KindTopicCreated, KindPartitions, KindOffline, KindLeader, KindISR, KindBelowMinISR, KindGroup}, k)
+	return slices.Index([]Kind{KindObserver, KindSession, KindJoined, KindCoordinator, KindQuorum, KindController, KindTopicDeleted, KindTopicCreated, KindPartitions, KindOffline, KindLeader, KindISR, KindBelowMinISR, KindGroup}, k)
 }
 
 // NodeName is how a broker appears in events: broker-2, or none.
@@ -128,11 +129,14 @@ func seconds(d time.Duration) string {
 func diffController(prev, next *Snapshot, add func(Event)) {
 	if was := prev.lastController(); next.Controller >= 0 && was >= 0 && was != next.Controller {
 		add(Event{
-			At: next.controllerAt, Kind: KindController, Subject: "controller", Old: NodeName(was), New: NodeName(next.Controller),
+			At: next.controllerAt, Kind: KindController, Subject: "controller", Old: prev.nameOf(was), New: next.ControllerName(),
 			OldEpoch: max(0, prev.ControllerEpoch), NewEpoch: max(0, next.ControllerEpoch),
 		})
 	}
 	was, is := prev.lastLeadingCoordinator(), next.leadingCoordinator()
+	if next.Mode == ModeKRaft { // who leads the quorum is the controller
+		return
+	}
 	if was != "" && is != "" && was != is {
 		add(Event{Kind: KindCoordinator, Subject: "coordinators", Old: was, New: is})
 	}

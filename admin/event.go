@@ -16,6 +16,7 @@ const (
 	KindJoined       Kind = "joined"        // subject node; it registered (again)
 	KindController   Kind = "controller"    // Old, New nodes
 	KindCoordinator  Kind = "coordinator"   // subject "coordinators"; Old, New leader
+	KindQuorum       Kind = "quorum"        // subject a KRaft controller; Old, New its roles; Note what happened
 	KindLeader       Kind = "leader"        // subject topic/partition; Old, New nodes
 	KindISR          Kind = "isr"           // subject topic/partition; Old, New lists of ids such as "1,3,2"
 	KindOffline      Kind = "offline"       // subject topic/partition; Old the node that led it

@@ -105,7 +105,7 @@ func TestRolesResolveToNodes(t *testing.T) {
 		"leader:orders/9":    "there is no partition orders/9: kdrill topics lists what there is",
 		"leader:nope/0":      "there is no partition nope/0: kdrill topics lists what there is",
 		"leader:orders":      "leader:orders: write leader:TOPIC/PARTITION, such as leader:orders/3",
-		"king":               `"king" is no role: use controller, coordinator-leader, leader:TOPIC/PARTITION or group-coordinator:GROUP`,
+		"king":               `"king" is no role: use controller, controller-leader, coordinator-leader, leader:TOPIC/PARTITION or group-coordinator:GROUP`,
 		"coordinator-leader": "coordinator-leader: no ZooKeeper is known: name it with --zookeeper host:port",
 	} {
 		if _, err := c.Resolve(ctx, role); err == nil || err.Error() != want {

@@ -32,6 +32,9 @@ func (o *observation) poll(ctx context.Context) {
 	now := time.Now()
 	o.start(ctx, askMetadata, o.askMetadata)
 	for i := range o.world.coordinators {
+		if o.world.mode == ModeKRaft {
+			break // the leader of the quorum speaks for all of them
+		}
 		address := o.world.coordinators[i].Address
 		o.start(ctx, address, func(ctx context.Context, post func(func(*world))) {
 			c, err := askCoordinator(ctx, address, min(o.cfg.Deadline, 500*time.Millisecond))
@@ -43,6 +46,9 @@ func (o *observation) poll(ctx context.Context) {
 	}
 	if o.world.mode == ModeUnknown {
 		o.start(ctx, askMode, func(ctx context.Context, post func(func(*world))) { readMode(ctx, o.peers, post) })
+	}
+	if o.world.mode == ModeKRaft && !o.world.quorumHidden {
+		o.start(ctx, askQuorum, func(ctx context.Context, post func(func(*world))) { readQuorum(ctx, o.peers, post) })
 	}
 	interest := o.wanted()
 	wanted := o.world.offsetsWanted(interest)

@@ -106,6 +106,9 @@ func (r *Recovery) event(e Event, since time.Duration) {
 			first(&r.Controller, since)
 			first(&r.Detected, since)
 		}
+		if r.Broker < 0 && e.Old == r.Fault.Subject { // a controller of KRaft
+			first(&r.Quorum, since)
+		}
 	case KindLeader, KindOffline:
 		r.leader(e, since)
 	case KindJoined:
@@ -243,9 +246,9 @@ func (r Recovery) Over() bool {
 func (r Recovery) Verdict() string {
 	switch {
 	case r.Broker < 0 && r.Quorum > 0:
-		return "the coordinators have a leader after " + seconds(r.Quorum)
+		return "the " + r.ensemble() + " have a leader after " + seconds(r.Quorum)
 	case r.Broker < 0:
-		return "waiting for the coordinators to elect a leader"
+		return "waiting for the " + r.ensemble() + " to elect a leader"
 	case r.Detected == 0 && r.Gentle:
 		return "waiting for " + r.Fault.Subject + " to hand over"
 	case r.Detected == 0:
@@ -256,6 +259,14 @@ func (r Recovery) Verdict() string {
 		return strings.TrimSuffix("no partition lost its leader; "+r.fullness(), "; ")
 	}
 	return fmt.Sprintf("%s without a leader for %s; %s", count(r.ToLead, "partition"), seconds(r.Unled()), r.fullness())
+}
+
+// ensemble is what the node of the fault votes in, if it is no broker.
+func (r Recovery) ensemble() string {
+	if strings.HasPrefix(r.Fault.Subject, "controller-") {
+		return "controllers"
+	}
+	return "coordinators"
 }
 
 // Unled is how long the partition that waited longest had no leader that could answer.

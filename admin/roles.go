@@ -15,11 +15,12 @@ import (
 type Node struct {
 	Broker      int32  `json:"broker"`                // -1 if it is a coordinator
 	Coordinator string `json:"coordinator,omitempty"` // host:port
+	Controller  int32  `json:"controller,omitempty"`  // node id, where controllers are nodes of their own
 }
 
 // IsRole says whether text names a role rather than a node.
 func IsRole(text string) bool {
-	return text == "controller" || text == "coordinator-leader" || strings.HasPrefix(text, "leader:") || strings.HasPrefix(text, "group-coordinator:")
+	return text == "controller" || text == "controller-leader" || text == "coordinator-leader" || strings.HasPrefix(text, "leader:") || strings.HasPrefix(text, "group-coordinator:")
 }
 
 // Resolve finds the node that has a role now: controller, leader:orders/3, group-coordinator:billing,
@@ -27,15 +28,8 @@ func IsRole(text string) bool {
 func (c *Client) Resolve(ctx context.Context, role string) (Node, error) {
 	kind, of, _ := strings.Cut(role, ":")
 	switch {
-	case role == "controller":
-		m, err := c.peers.metadata(ctx, []string{})
-		if err != nil {
-			return Node{}, unreachable(c.cfg.Bootstrap, err)
-		}
-		if m.ControllerID < 0 {
-			return Node{}, errNoController
-		}
-		return Node{Broker: m.ControllerID}, nil
+	case role == "controller", role == "controller-leader":
+		return c.resolveController(ctx, role)
 	case role == "coordinator-leader":
 		return LeadingCoordinator(ctx, c.cfg)
 	case kind == "leader" && of != "":
@@ -43,7 +37,7 @@ func (c *Client) Resolve(ctx context.Context, role string) (Node, error) {
 	case kind == "group-coordinator" && of != "":
 		return c.groupCoordinator(ctx, of)
 	}
-	return Node{}, fmt.Errorf("%q is no role: use controller, coordinator-leader, leader:TOPIC/PARTITION or group-coordinator:GROUP", role)
+	return Node{}, fmt.Errorf("%q is no role: use controller, controller-leader, coordinator-leader, leader:TOPIC/PARTITION or group-coordinator:GROUP", role)
 }
 
 func (c *Client) leaderOf(ctx context.Context, partition string) (Node, error) {

@@ -72,11 +72,20 @@ func (r round) ping(ctx context.Context, p *peers) (func(*world), error) {
 
 // modeOf tells the modes apart: only brokers with ZooKeeper offer LeaderAndIsr, which their controller sends them.
 func modeOf(resp *kmsg.ApiVersionsResponse) Mode {
-	const leaderAndISR = 4
-	if slices.ContainsFunc(resp.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == leaderAndISR }) {
+	if offers(resp, leaderAndISR) {
 		return ModeZooKeeper
 	}
 	return ModeKRaft
+}
+
+// API keys that tell what a broker is.
+const (
+	leaderAndISR   = 4
+	describeQuorum = 55
+)
+
+func offers(resp *kmsg.ApiVersionsResponse, key int16) bool {
+	return slices.ContainsFunc(resp.ApiKeys, func(k kmsg.ApiVersionsResponseApiKey) bool { return k.ApiKey == key })
 }
 
 // The timestamps that stand for the ends of a log.

@@ -21,7 +21,7 @@ type Snapshot struct {
 	TopicsAt        time.Time `json:"topics_at"`        // when topics, leaders and isr were last read
 	Groups          []Group   `json:"groups"`           // by id
 	GroupsAt        time.Time `json:"groups_at"`
-	// Coordinators are the ZooKeeper nodes, in the order of the connect string. Empty where there is no ZooKeeper.
+	// Coordinators are the ZooKeeper nodes, in the order of the connect string; in KRaft mode the controllers, by id.
 	Coordinators []Coordinator `json:"coordinators,omitempty"`
 	// Watching says that ZooKeeper tells of every change at once. Without it changes are seen by polling.
 	Watching bool `json:"watching"`
@@ -148,12 +148,15 @@ type GroupLag struct {
 	PerSecond float64 `json:"records_per_second"` // records consumed, -1 unknown
 }
 
-// Coordinator is one ZooKeeper node as its own answers show it.
+// Coordinator is one ZooKeeper node as its own answers show it, or a controller of KRaft as the leader of its quorum
+// shows it.
 type Coordinator struct {
+	ID          int32     `json:"id,omitempty"`  // of a controller
+	Lag         int64     `json:"lag,omitempty"` // metadata records that a controller is behind the leader
 	Address     string    `json:"address"`
 	Role        string    `json:"role"` // leader, follower, observer, standalone; empty while it does not serve
 	Version     string    `json:"version,omitempty"`
-	Zxid        int64     `json:"zxid"` // -1 unknown
+	Zxid        int64     `json:"zxid"` // -1 unknown; the log end offset of a controller
 	Connections int       `json:"connections"`
 	Outstanding int       `json:"outstanding"`
 	Znodes      int       `json:"znodes"`

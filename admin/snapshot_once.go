@@ -21,7 +21,12 @@ func (c *Client) Snapshot(ctx context.Context, interest Interest) (*Snapshot, er
 		look.rounds(ctx, c.peers, func(r *round) { r.groups, r.group = interest.Groups, interest.Group })
 	}
 	wanted := look.world.offsetsWanted(interest)
-	look.ask(func() { readMode(ctx, c.peers, look.post) })
+	look.ask(func() {
+		readMode(ctx, c.peers, look.post)
+		if look.showsQuorum() {
+			readQuorum(ctx, c.peers, look.post)
+		}
+	})
 	look.ask(func() { readMinISR(ctx, c.peers, look.topics(), look.post) })
 	if interest.Configs != "" {
 		look.ask(func() { readConfigs(ctx, c.peers, interest.Configs, look.post) })
@@ -47,6 +52,7 @@ func readMode(ctx context.Context, p *peers, post func(func(*world))) {
 		post(func(w *world) {
 			if w.mode == ModeUnknown {
 				w.mode = modeOf(resp.(*kmsg.ApiVersionsResponse))
+				w.quorumHidden = !offers(resp.(*kmsg.ApiVersionsResponse), describeQuorum)
 			}
 		})
 	}
@@ -66,6 +72,12 @@ func (l *look) post(apply func(*world)) {
 }
 
 func (l *look) ask(f func()) { l.waiting.Go(f) }
+
+func (l *look) showsQuorum() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.world.mode == ModeKRaft && !l.world.quorumHidden
+}
 
 func (l *look) topics() []string {
 	l.mu.Lock()

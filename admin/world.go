@@ -27,6 +27,7 @@ type world struct {
 	groupsAt        time.Time
 	coordinators    []Coordinator
 	problem         string
+	quorumHidden    bool // this user may not see the KRaft quorum, or its brokers cannot tell
 
 	zookeeper zookeeper
 
@@ -55,6 +56,7 @@ func newWorld(cfg Config) *world {
 		controller: -1, controllerEpoch: -1,
 		brokers: map[int32]*Broker{}, topics: map[string]*Topic{}, groups: map[string]*knownGroup{},
 	}
+	w.mode = cfg.Mode
 	if cfg.ZooKeeper != "" {
 		w.mode = ModeZooKeeper
 		w.zookeeper = zookeeper{configured: true, states: map[TopicPartition]watch.State{}}

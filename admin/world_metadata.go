@@ -65,6 +65,9 @@ func (w *world) applyBrokers(resp *kmsg.MetadataResponse, at time.Time) {
 			b.setRegistered(slices.Contains(live, id), at)
 		}
 	}
+	if w.mode == ModeKRaft && !w.quorumHidden { // there brokers name any of them
+		return
+	}
 	if !z.online || !z.controller {
 		w.controller, w.controllerAt = resp.ControllerID, time.Time{}
 		if !slices.Contains(live, w.controller) {

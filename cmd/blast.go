@@ -17,7 +17,7 @@ const blastTime = 1500 * time.Millisecond
 func blasts(ctx context.Context, status cluster.Status, nodes []cluster.NodeStatus) string {
 	ctx, cancel := context.WithTimeout(ctx, blastTime)
 	defer cancel()
-	client, err := admin.Dial(ctx, admin.Config{Bootstrap: status.Bootstrap, ZooKeeper: status.ZooKeeper})
+	client, err := admin.Dial(ctx, localConfig(status))
 	if err != nil {
 		return ""
 	}

@@ -34,7 +34,9 @@ const settleTime = 100 * time.Millisecond
 // run ends with ctx. A cluster without a timeline is better than none: nothing here ends the supervisor.
 func (c *chronicle) run(ctx context.Context) {
 	status := c.supervisor.Status()
-	observer := admin.NewObserver(admin.Config{Bootstrap: status.Bootstrap, ZooKeeper: status.ZooKeeper, Log: c.log})
+	cfg := localConfig(status)
+	cfg.Log = c.log
+	observer := admin.NewObserver(cfg)
 	observer.SetInterest(admin.Interest{Groups: true})
 	ended := make(chan struct{})
 	go func() {

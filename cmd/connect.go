@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"kdrill/admin"
+	"kdrill/cluster"
 )
 
 // foreign says whether the flags name a cluster that kdrill did not start.
@@ -33,11 +34,16 @@ func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 	if err != nil {
 		return cfg, a.advise(err)
 	}
-	cfg.Bootstrap, cfg.ZooKeeper = status.Bootstrap, status.ZooKeeper
+	cfg = localConfig(status)
 	if len(cfg.Bootstrap) == 0 {
 		return cfg, fmt.Errorf("cluster %s has no brokers: add one with kdrill add broker", a.cluster)
 	}
 	return cfg, nil
+}
+
+// localConfig is how to talk to a local cluster.
+func localConfig(status cluster.Status) admin.Config {
+	return admin.Config{Bootstrap: status.Bootstrap, ZooKeeper: status.ZooKeeper, Mode: admin.Mode(status.Mode)}
 }
 
 // dial connects to the cluster that the flags name.

@@ -39,18 +39,24 @@ func nodeNames(status cluster.Status) (names []string) {
 	return names
 }
 
-const coordinatorLeader = "coordinator-leader"
+const (
+	coordinatorLeader = "coordinator-leader"
+	controllerLeader  = "controller-leader"
+)
 
 func isRole(word string) bool {
-	return word == "controller" || word == coordinatorLeader || strings.Contains(word, ":")
+	return word == "controller" || word == controllerLeader || word == coordinatorLeader || strings.Contains(word, ":")
 }
 
 // roleHolder finds the node that has a role now.
 func roleHolder(ctx context.Context, status cluster.Status, role string) (string, error) {
-	if role == coordinatorLeader {
+	switch {
+	case role == coordinatorLeader && status.Mode == cluster.KRaft:
+		role = controllerLeader
+	case role == coordinatorLeader:
 		return leadingCoordinator(ctx, status)
 	}
-	client, err := admin.Dial(ctx, admin.Config{Bootstrap: status.Bootstrap, ZooKeeper: status.ZooKeeper})
+	client, err := admin.Dial(ctx, localConfig(status))
 	if err != nil {
 		return "", err
 	}
@@ -60,7 +66,8 @@ func roleHolder(ctx context.Context, status cluster.Status, role string) (string
 		return "", err
 	}
 	for _, n := range status.Nodes {
-		if n.Role == cluster.Broker && n.ID == int(holder.Broker) || n.Role == cluster.Coordinator && n.Address == holder.Coordinator {
+		if n.Role == cluster.Broker && n.ID == int(holder.Broker) || n.Role == cluster.Coordinator && n.Address == holder.Coordinator ||
+			n.Role == cluster.Controller && n.ID == int(holder.Controller) {
 			return n.Name, nil
 		}
 	}

@@ -68,7 +68,7 @@ func (m *Model) consequences(f ui.Fault, node cluster.NodeStatus) []ui.Line {
 			lines = append(lines, append(label, l...))
 		}
 	}
-	if node.Role == cluster.Coordinator {
+	if node.Role != cluster.Broker {
 		coordinatorFacts(admin.CoordinatorBlast(m.data.Snapshot, node.Address), fact)
 		return lines
 	}

@@ -85,7 +85,7 @@ func (m *Model) header() string {
 		if s.Controller < 0 {
 			role = themes.Bad
 		}
-		right = right.Dim("   controller ").Add(role, ui.Broker(s.Controller))
+		right = right.Dim("   controller ").Add(role, s.ControllerName())
 	}
 	right = append(right.Gap(3), m.freshness()...).Gap(1)
 	if s := m.data.Status; s != nil {

@@ -61,6 +61,11 @@ func Tell(e admin.Event) Told {
 		}
 	case admin.KindCoordinator:
 		say("zk", arrow(), themes.Text)
+	case admin.KindQuorum:
+		say("quorum", e.Note, themes.Text)
+		if e.New == "silent" {
+			t.Look = themes.Warn
+		}
 	case admin.KindLeader:
 		say("lead", arrow(), themes.Text)
 	case admin.KindISR:

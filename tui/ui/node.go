@@ -59,7 +59,13 @@ func Nodes(d Data) []Node {
 	}
 	if len(known) == 0 {
 		for i, c := range d.Snapshot.Coordinators {
+			if c.ID > 0 && isBroker(d.Snapshot, c.ID) {
+				continue
+			}
 			n := Node{Name: fmt.Sprintf("coordinator-%d", i+1), Coordinator: true, ID: -1, Address: c.Address, LogBytes: -1}
+			if c.ID > 0 {
+				n.Name = fmt.Sprintf("controller-%d", c.ID)
+			}
 			n.fromCoordinator(c)
 			nodes = append(nodes, n)
 		}
@@ -67,10 +73,16 @@ func Nodes(d Data) []Node {
 	return nodes
 }
 
+// isBroker says whether a controller is a broker too.
+func isBroker(s *admin.Snapshot, id int32) bool {
+	_, is := s.Broker(id)
+	return is
+}
+
 func supervised(d Data, s cluster.NodeStatus, held map[int32]replicas) Node {
 	n := Node{
 		Name: s.Name, ID: int32(s.ID), Address: s.Address, PID: s.PID, RSS: s.RSS, CPU: s.CPU, Restarts: s.Restarts, LogBytes: -1,
-		Session: s.Session, Coordinator: s.Role == cluster.Coordinator,
+		Session: s.Session, Coordinator: s.Role != cluster.Broker,
 	}
 	if s.PID > 0 && !s.Started.IsZero() {
 		n.Up = max(d.Now.Sub(s.Started), time.Second)
@@ -80,7 +92,7 @@ func supervised(d Data, s cluster.NodeStatus, held map[int32]replicas) Node {
 		n.State, n.Look = "serving", themes.Text
 		if d.Snapshot != nil {
 			for _, c := range d.Snapshot.Coordinators {
-				if c.Address == s.Address {
+				if c.Address == s.Address || c.ID > 0 && int(c.ID) == s.ID {
 					n.fromCoordinator(c)
 				}
 			}
