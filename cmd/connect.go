@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
+	"time"
 
 	"kdrill/admin"
 	"kdrill/cluster"
@@ -35,11 +37,17 @@ func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 		return cfg, a.advise(err)
 	}
 	cfg = localConfig(status)
+	if strings.Contains(status.Engine, "apache-") {
+		cfg.Deadline = coldDeadline
+	}
 	if len(cfg.Bootstrap) == 0 {
 		return cfg, fmt.Errorf("cluster %s has no brokers: add one with kdrill add broker", a.cluster)
 	}
 	return cfg, nil
 }
+
+// coldDeadline is what a JVM that has just started may need for its first answers.
+const coldDeadline = 4 * time.Second
 
 // localConfig is how to talk to a local cluster.
 func localConfig(status cluster.Status) admin.Config {
