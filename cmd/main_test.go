@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,16 +67,6 @@ func (c *local) status() cluster.Status {
 		c.t.Fatalf("ps: %v", err)
 	}
 	return status
-}
-
-func (c *local) node(name string) cluster.NodeStatus {
-	c.t.Helper()
-	nodes := c.status().Nodes
-	i := slices.IndexFunc(nodes, func(n cluster.NodeStatus) bool { return n.Name == name })
-	if i < 0 {
-		c.t.Fatalf("ps shows no %s", name)
-	}
-	return nodes[i]
 }
 
 // report shows what the nodes said, for a test that failed.
