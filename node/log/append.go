@@ -35,6 +35,12 @@ func (l *Log) AppendLeader(batches []byte, leaderEpoch int32, origin Origin) (Ap
 			}
 			return a, err
 		}
+	} else {
+		for _, b := range list {
+			if err := l.ps.admitOwn(b); err != nil {
+				return Appended{}, fmt.Errorf("append to %s: %w", l.tp, err)
+			}
+		}
 	}
 	appendTime := int64(-1)
 	if cfg.TimestampType == LogAppendTime {
@@ -252,7 +258,9 @@ func (l *Log) fitting(list []Batch, cfg *Config) (n, bytes int) {
 func (l *Log) publish(list []Batch, cfg *Config) error {
 	es, changed := l.epochs, false
 	for _, b := range list {
-		l.ps.add(b)
+		if err := l.account(b, l.active()); err != nil {
+			return err
+		}
 		if e := b.LeaderEpoch(); e > es.last() {
 			es, _ = es.begin(e, b.BaseOffset())
 			changed = true
@@ -265,6 +273,9 @@ func (l *Log) publish(list []Batch, cfg *Config) error {
 	}
 	l.end = s.end
 	l.mu.Unlock()
+	if err := s.saveAborted(); err != nil {
+		return err
+	}
 	if changed {
 		return l.setEpochs(es)
 	}

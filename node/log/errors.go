@@ -15,6 +15,8 @@ var (
 	ErrUnsupportedMagic   = errors.New("message format version not 2")    // UNSUPPORTED_FOR_MESSAGE_FORMAT
 	ErrOutOfOrderSequence = errors.New("out of order sequence number")    // OUT_OF_ORDER_SEQUENCE_NUMBER
 	ErrProducerFenced     = errors.New("producer epoch was fenced")       // INVALID_PRODUCER_EPOCH
+	ErrCoordinatorFenced  = errors.New("transaction coordinator fenced")  // TRANSACTION_COORDINATOR_FENCED
+	ErrInvalidTxnState    = errors.New("invalid transaction state")       // INVALID_TXN_STATE
 	ErrNotContinuous      = errors.New("batch does not continue the log") // a follower must fetch from End
 	ErrStorage            = errors.New("log directory failed")            // KAFKA_STORAGE_ERROR
 	ErrLocked             = errors.New("log directory in use")            // another process holds .lock

@@ -27,6 +27,7 @@ type Log struct {
 	recoveryPoint int64 // all below is on the disk, whatever happens to the machine
 	truncations   int   // lets a reader notice that it was overtaken
 	epochs        epochs
+	unstable      []transaction // open ones, and those whose markers may be above the high watermark; by first offset
 	closed        bool
 }
 

@@ -53,7 +53,11 @@ func (l *Log) open(clean bool, saved offsets) error {
 	if err := l.readTopicID(); err != nil {
 		return err
 	}
-	return l.rebuildProducers()
+	from, err := l.readAborted()
+	if err != nil {
+		return err
+	}
+	return l.rebuildProducers(from)
 }
 
 // list finds the segments and removes what does not belong to one.
@@ -158,7 +162,7 @@ func (l *Log) scan(s *segment) (damage, err error) {
 	interval := l.Config().IndexInterval
 	*s = segment{
 		base: s.base, path: s.path, log: s.log, end: s.base,
-		maxTimestamp: -1, maxOffset: -1, firstTimestamp: -1, loaded: true,
+		maxTimestamp: -1, maxOffset: -1, firstTimestamp: -1, loaded: true, scanned: true,
 	}
 	for sc := s.scanner(0, total, true); ; {
 		b, pos, err := sc.next()

@@ -18,6 +18,9 @@ type ProducerState struct {
 	LastSequence  int32 // -1: none
 	LastTimestamp int64
 	LastOffset    int64
+
+	CoordinatorEpoch int32 // of its last transaction's marker, -1: none
+	TxnFirstOffset   int64 // of its open transaction, -1: none
 }
 
 // A sent batch is the trace of one that was appended. Sequence numbers of a batch are last-delta .. last.
@@ -84,29 +87,57 @@ func (ps producers) admit(b Batch) error {
 		if first != 0 {
 			return fmt.Errorf("%w: producer %d begins epoch %d with sequence %d", ErrOutOfOrderSequence, b.ProducerID(), b.ProducerEpoch(), first)
 		}
+	case p.txnFirstOffset >= 0 && !b.Transactional():
+		return fmt.Errorf("%w: producer %d is in a transaction", ErrInvalidTxnState, b.ProducerID())
 	case first != addSequence(p.lastSequence(), 1):
 		return fmt.Errorf("%w: producer %d sent %d after %d", ErrOutOfOrderSequence, b.ProducerID(), first, p.lastSequence())
 	}
 	return nil
 }
 
-// add remembers an appended batch, whose offsets are final.
-func (ps producers) add(b Batch) {
+// admitOwn is admit for batches of this cluster's coordinators: markers, and offsets in transactions. They have no
+// sequence numbers, but older epochs of producers and coordinators are fenced off.
+func (ps producers) admitOwn(b Batch) error {
+	p, ok := ps[b.ProducerID()]
+	if !ok {
+		return nil
+	}
+	m, marks := b.Marker()
+	switch {
+	case b.ProducerEpoch() < p.epoch:
+		return fmt.Errorf("%w: producer %d has epoch %d, current is %d", ErrProducerFenced, b.ProducerID(), b.ProducerEpoch(), p.epoch)
+	case marks && m.CoordinatorEpoch < p.coordinatorEpoch:
+		return fmt.Errorf("%w: marker of epoch %d, producer %d had one of %d", ErrCoordinatorFenced, m.CoordinatorEpoch, b.ProducerID(), p.coordinatorEpoch)
+	}
+	return nil
+}
+
+// add remembers an appended batch, whose offsets are final. t is the transaction that the batch begins, or ended;
+// its first is -1 if there is none.
+func (ps producers) add(b Batch) (t transaction, ended bool) {
+	t = transaction{first: -1, last: -1}
 	id := b.ProducerID()
 	if id == noProducer {
-		return
+		return t, false
 	}
 	p, ok := ps[id]
-	if !ok || b.ProducerEpoch() != p.epoch {
+	if !ok {
 		p = producer{epoch: b.ProducerEpoch(), coordinatorEpoch: -1, txnFirstOffset: -1}
+	} else if b.ProducerEpoch() != p.epoch {
+		p.epoch, p.batches = b.ProducerEpoch(), nil
 	}
 	p.timestamp = b.MaxTimestamp()
 	switch {
 	case b.Control():
+		if m, ok := b.Marker(); ok {
+			p.coordinatorEpoch = m.CoordinatorEpoch
+		}
+		t, ended = transaction{id, p.txnFirstOffset, b.LastOffset()}, true
 		p.txnFirstOffset = -1
 	default:
 		if b.Transactional() && p.txnFirstOffset < 0 {
 			p.txnFirstOffset = b.BaseOffset()
+			t = transaction{id, p.txnFirstOffset, -1}
 		}
 		if b.BaseSequence() >= 0 {
 			keep := p.batches[max(0, len(p.batches)-remembered+1):]
@@ -114,6 +145,7 @@ func (ps producers) add(b Batch) {
 		}
 	}
 	ps[id] = p
+	return t, ended
 }
 
 // expire forgets producers that sent nothing for that long; open transactions stay.
@@ -125,7 +157,7 @@ func (ps producers) expire(now time.Time, after time.Duration) {
 func (ps producers) list() []ProducerState {
 	all := make([]ProducerState, 0, len(ps))
 	for id, p := range ps {
-		s := ProducerState{ID: id, Epoch: p.epoch, LastSequence: p.lastSequence(), LastTimestamp: p.timestamp, LastOffset: -1}
+		s := ProducerState{ID: id, Epoch: p.epoch, LastSequence: p.lastSequence(), LastTimestamp: p.timestamp, LastOffset: -1, CoordinatorEpoch: p.coordinatorEpoch, TxnFirstOffset: p.txnFirstOffset}
 		if n := len(p.batches); n > 0 {
 			s.LastOffset = p.batches[n-1].lastOffset
 		}

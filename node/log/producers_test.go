@@ -158,7 +158,7 @@ func TestTruncationTakesBackWhatProducersSent(t *testing.T) {
 func TestSilentProducersAreForgotten(t *testing.T) {
 	l := openLog(t, openDir(t, t.TempDir()), DefaultConfig())
 	send(t, l, step{id: 7, n: 1})
-	want := []ProducerState{{ID: 7}}
+	want := []ProducerState{{ID: 7, CoordinatorEpoch: -1, TxnFirstOffset: -1}}
 	if got := l.ActiveProducers(); !reflect.DeepEqual(got, want) {
 		t.Fatalf("%+v", got)
 	}

@@ -30,6 +30,10 @@ type segment struct {
 	savedOffsets int // bytes of them that the files have
 	savedTimes   int
 	sinceEntry   int // bytes appended since the last offset entry
+
+	aborted      []Aborted // whose markers are here, by marker
+	savedAborted int       // entries that the file has
+	scanned      bool      // since a crash may have damaged it
 }
 
 // name is the file name for an offset, without suffix: 20 digits, so that names sort as offsets do.

@@ -62,6 +62,7 @@ func (l *Log) truncate(to int64) error {
 	s.take(m)
 	s.offsets, s.times, s.savedOffsets, s.savedTimes = offsets, times, 0, 0
 	s.size, s.flushed = pos, min(s.flushed, pos)
+	s.cutAborted(to)
 	l.end = s.end
 	l.start = min(l.start, l.end)
 	l.recoveryPoint = min(l.recoveryPoint, l.end)
@@ -77,7 +78,7 @@ func (l *Log) truncate(to int64) error {
 	if err := l.setEpochs(l.epochs.cutEnd(l.end)); err != nil {
 		return err
 	}
-	return l.rebuildProducers()
+	return l.rebuildProducers(l.end)
 }
 
 // A measure is what the batches of a segment say beyond its indexes.
@@ -126,6 +127,7 @@ func (l *Log) startOver(base, start int64) error {
 	l.truncations++
 	l.segments = []*segment{s}
 	l.start, l.end, l.recoveryPoint = start, base, base
+	l.unstable = nil
 	l.mu.Unlock()
 	err := l.dropSnapshots(func(int64) bool { return true })
 	for _, o := range old {
@@ -154,9 +156,9 @@ func (l *Log) dropSnapshots(condemned func(offset int64) bool) error {
 }
 
 // rebuildProducers brings the producers' state to End: from the newest snapshot that is not beyond, then from the
-// batches after it. Needs write.
-func (l *Log) rebuildProducers() error {
-	if err := l.dropSnapshots(func(o int64) bool { return o > l.end }); err != nil {
+// batches after it. The snapshot is not beyond upTo either: from there on transaction indexes are made anew. Needs write.
+func (l *Log) rebuildProducers(upTo int64) error {
+	if err := l.dropSnapshots(func(o int64) bool { return o > upTo }); err != nil {
 		return err
 	}
 	offsets, err := snapshots(l.path)
@@ -179,6 +181,9 @@ func (l *Log) rebuildProducers() error {
 		l.ps, from = ps, o
 		break
 	}
+	l.mu.Lock()
+	l.resume()
+	l.mu.Unlock()
 	return l.replay(from)
 }
 
@@ -196,16 +201,29 @@ func (l *Log) replay(from int64) error {
 			sc = s.scanner(s.offsets.floor(from-s.base), s.size, false)
 		}
 		for {
-			b, _, err := sc.next()
+			b, pos, err := sc.next()
 			if err != nil {
 				return err
 			}
 			if b == nil {
 				break
 			}
-			if b.BaseOffset() >= from {
-				l.ps.add(b)
+			if b.BaseOffset() < from || b.ProducerID() == noProducer {
+				continue
 			}
+			if b.Control() { // its record says how a transaction ended
+				whole := make(Batch, b.Size())
+				if err := s.log.readAt(whole, pos); err != nil {
+					return err
+				}
+				b = whole
+			}
+			if err := l.account(b, s); err != nil {
+				return err
+			}
+		}
+		if err := s.saveAborted(); err != nil {
+			return err
 		}
 	}
 	return nil
