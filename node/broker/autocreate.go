@@ -19,15 +19,16 @@ func (b *Broker) autoCreate(ctx context.Context, name string) error {
 	case offsetsTopic:
 		t.NumPartitions = int32(b.settings.Int("offsets.topic.num.partitions"))
 		t.ReplicationFactor = int16(b.settings.Int("offsets.topic.replication.factor"))
-		segment := b.settings.Text("offsets.topic.segment.bytes")
-		compact, producer := "compact", "producer"
-		for key, value := range map[string]*string{"cleanup.policy": &compact, "compression.type": &producer, "segment.bytes": &segment} {
-			c := kmsg.NewCreateTopicsRequestTopicConfig()
-			c.Name, c.Value = key, value
-			t.Configs = append(t.Configs, c)
-		}
+		t.Configs = configured(map[string]string{
+			"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": b.settings.Text("offsets.topic.segment.bytes"),
+		})
 	case transactionsTopic:
-		return kerr.UnknownTopicOrPartition
+		t.NumPartitions = int32(b.settings.Int("transaction.state.log.num.partitions"))
+		t.ReplicationFactor = int16(b.settings.Int("transaction.state.log.replication.factor"))
+		t.Configs = configured(map[string]string{
+			"cleanup.policy": "compact", "compression.type": "uncompressed", "segment.bytes": b.settings.Text("transaction.state.log.segment.bytes"),
+			"unclean.leader.election.enable": "false", "min.insync.replicas": b.settings.Text("transaction.state.log.min.isr"),
+		})
 	}
 	_, err := b.createTopic(ctx, 7, t, false)
 	switch {
@@ -39,6 +40,15 @@ func (b *Broker) autoCreate(ctx context.Context, name string) error {
 	}
 	b.log.Error("topic not created", "topic", name, "err", err)
 	return kerr.UnknownTopicOrPartition
+}
+
+func configured(configs map[string]string) (list []kmsg.CreateTopicsRequestTopicConfig) {
+	for key, value := range configs {
+		c := kmsg.NewCreateTopicsRequestTopicConfig()
+		c.Name, c.Value = key, &value
+		list = append(list, c)
+	}
+	return list
 }
 
 // Kinds of coordinators.
@@ -72,23 +82,27 @@ func (b *Broker) findCoordinator(ctx context.Context, r *wire.Request, req *kmsg
 	return response
 }
 
-// coordinator finds the broker that leads a group's partition of the offsets topic.
+// coordinator finds the broker that leads a group's partition of the offsets topic, or a transactional id's of the
+// transactions topic.
 func (b *Broker) coordinator(ctx context.Context, listener string, kind int8, key string) (id int32, host string, port int32, err error) {
+	name := offsetsTopic
 	switch {
+	case kind == transactionCoordinator && key == "":
+		return -1, "", -1, refuse(kerr.InvalidRequest, "a transactional id cannot be empty")
 	case kind == transactionCoordinator:
-		return -1, "", -1, refuse(kerr.CoordinatorNotAvailable, "transactions are not supported yet")
+		name = transactionsTopic
 	case kind != groupCoordinator:
 		return -1, "", -1, refuse(kerr.InvalidRequest, "coordinators of kind %d are not known", kind)
 	}
 	cluster := b.cache.Current()
-	topic := cluster.Topics[offsetsTopic]
+	topic := cluster.Topics[name]
 	if topic == nil {
-		if err := b.autoCreate(ctx, offsetsTopic); errors.Is(err, kerr.InvalidReplicationFactor) {
-			return -1, "", -1, refuse(kerr.CoordinatorNotAvailable, "%s cannot be created: %v", offsetsTopic, err)
+		if err := b.autoCreate(ctx, name); errors.Is(err, kerr.InvalidReplicationFactor) {
+			return -1, "", -1, refuse(kerr.CoordinatorNotAvailable, "%s cannot be created: %v", name, err)
 		}
-		return -1, "", -1, refuse(kerr.CoordinatorNotAvailable, "%s is being created", offsetsTopic)
+		return -1, "", -1, refuse(kerr.CoordinatorNotAvailable, "%s is being created", name)
 	}
-	p, ok := topic.Partitions[b.groups.PartitionFor(key)]
+	p, ok := topic.Partitions[b.internalPartition(name, key)]
 	if !ok {
 		return -1, "", -1, kerr.CoordinatorNotAvailable
 	}

@@ -17,6 +17,7 @@ import (
 	"kdrill/node/broker/metadata"
 	"kdrill/node/broker/replica"
 	"kdrill/node/broker/settings"
+	"kdrill/node/broker/txn"
 	"kdrill/node/layout"
 	"kdrill/node/log"
 	"kdrill/node/wire"
@@ -29,17 +30,19 @@ type Broker struct {
 	listeners []net.Listener // in the order of settings.Listeners
 	clusterID string
 
-	zk           *session
-	registration *registration
-	cache        *metadata.Cache
-	configs      *topicConfigs
-	replicas     *replica.Replicas
-	controller   *controller.Controller
-	groups       *group.Coordinator
-	peers        *peers
-	producerIDs  *producerIDs
-	handlers     map[int16]handler
-	failed       chan error // why the log directory cannot be used any more; has room for one
+	zk               *session
+	registration     *registration
+	cache            *metadata.Cache
+	configs          *topicConfigs
+	replicas         *replica.Replicas
+	controller       *controller.Controller
+	groups           *group.Coordinator
+	transactions     *txn.Coordinator
+	peers            *peers
+	transactionPeers *peers
+	producerIDs      *producerIDs
+	handlers         map[int16]handler
+	failed           chan error // why the log directory cannot be used any more; has room for one
 }
 
 // assemble makes the parts of a broker and connects them. Nothing runs yet.
@@ -48,9 +51,14 @@ func (b *Broker) assemble(dir *log.Dir) {
 	b.cache = metadata.New()
 	b.failed = make(chan error, 1)
 	b.peers = newPeers(fmt.Sprintf("broker-%d", s.BrokerID))
+	b.transactionPeers = newPeers(fmt.Sprintf("broker-%d-txn", s.BrokerID))
 	b.producerIDs = &producerIDs{zk: b.zk, broker: s.BrokerID}
 	b.registration = newRegistration(b.zk, s.BrokerID, b.describe, s.ZooKeeper.SessionTimeout*4/3+500*time.Millisecond, b.log)
 	b.configs = newTopicConfigs(b.zk, b.topicConfigChanged, b.log)
+	verify := b.verify
+	if !s.Bool("transaction.partition.verification.enable") {
+		verify = nil
+	}
 	b.replicas = replica.New(replica.Config{
 		BrokerID: s.BrokerID, BrokerEpoch: b.registration.epoch.Load, Dir: dir, Settings: replicaSettings(s.Values),
 		TopicConfig: b.configs.Overrides,
@@ -66,6 +74,8 @@ func (b *Broker) assemble(dir *log.Dir) {
 		AlterPartition: b.askAlterPartition,
 		OnLead:         b.lead,
 		OnResign:       b.resign,
+		OnMarker:       b.marked,
+		Verify:         verify,
 		OnFailure:      b.logFailed,
 		Log:            b.log,
 	})
@@ -73,7 +83,7 @@ func (b *Broker) assemble(dir *log.Dir) {
 		BrokerID: s.BrokerID, ZK: b.zk.Conn, Registered: b.registration.Registered, Dial: b.dialRegistered,
 		Settings: controllerSettings(s), Log: b.log,
 	})
-	b.groups = b.newGroups()
+	b.groups, b.transactions = b.newGroups(), b.newTransactions()
 	b.handlers = b.routes()
 }
 
@@ -134,7 +144,7 @@ func (b *Broker) serve(ctx context.Context) error {
 		connections.Go(func() error { return b.server(b.settings.Listeners[i].Name).Serve(serving, l) })
 	}
 	parts.Go(connections.Wait)
-	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.configs.Run, b.registration.Run, b.groups.Run} {
+	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.configs.Run, b.registration.Run, b.groups.Run, b.transactions.Run} {
 		parts.Go(func() error { return run(alive) })
 	}
 	b.log.Info("broker ready", "id", b.settings.BrokerID, "address", b.settings.Advertised[0].Address())
@@ -154,6 +164,7 @@ func (b *Broker) serve(ctx context.Context) error {
 	closed := b.replicas.Shutdown(alive)
 	end()
 	b.peers.Close()
+	b.transactionPeers.Close()
 	b.zk.Close()
 	err := parts.Wait()
 	if errors.Is(err, context.Canceled) {

@@ -40,17 +40,23 @@ func (s offsetsStore) Read(partition int32) iter.Seq2[[]byte, error] {
 	return s.replicas.ReadInternal(offsetsTopic, partition)
 }
 
-// lead tells the coordinator of partitions that this broker leads from now on.
+// lead tells the coordinators of partitions that this broker leads from now on.
 func (b *Broker) lead(topic string, partition, leaderEpoch int32) {
-	if topic == offsetsTopic {
+	switch topic {
+	case offsetsTopic:
 		b.groups.Lead(partition, leaderEpoch)
+	case transactionsTopic:
+		b.transactions.Lead(partition, leaderEpoch)
 	}
 }
 
-// resign tells the coordinator of partitions that this broker leads no more.
+// resign tells the coordinators of partitions that this broker leads no more.
 func (b *Broker) resign(topic string, partition int32) {
-	if topic == offsetsTopic {
+	switch topic {
+	case offsetsTopic:
 		b.groups.Resign(partition)
+	case transactionsTopic:
+		b.transactions.Resign(partition)
 	}
 }
 

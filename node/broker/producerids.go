@@ -8,8 +8,6 @@ import (
 	"sync"
 
 	"github.com/go-zookeeper/zk"
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kdrill/node/layout"
 )
@@ -67,25 +65,4 @@ func (p *producerIDs) takeBlock(ctx context.Context) error {
 	}
 	p.next, p.end = start, start+producerIDBlock
 	return nil
-}
-
-// initProducerID serves InitProducerId, versions 0 to 5, for producers without transactions.
-func (b *Broker) initProducerID(ctx context.Context, req *kmsg.InitProducerIDRequest) *kmsg.InitProducerIDResponse {
-	response := kmsg.NewPtrInitProducerIDResponse()
-	response.ProducerID, response.ProducerEpoch = -1, -1
-	switch {
-	case req.TransactionalID != nil && *req.TransactionalID == "":
-		response.ErrorCode = kerr.InvalidRequest.Code
-	case req.TransactionalID != nil:
-		response.ErrorCode = kerr.CoordinatorNotAvailable.Code
-	default:
-		id, err := b.producerIDs.take(ctx)
-		if err != nil {
-			b.log.Error("producer got no id", "err", err)
-			response.ErrorCode = kerr.CoordinatorNotAvailable.Code
-			break
-		}
-		response.ProducerID, response.ProducerEpoch = id, 0
-	}
-	return response
 }

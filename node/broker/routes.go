@@ -37,7 +37,6 @@ func (b *Broker) routes() map[int16]handler {
 		19: on(b.createTopics),
 		20: on(b.deleteTopics),
 		21: on(b.replicas.DeleteRecords),
-		22: on(b.initProducerID),
 		23: on(b.replicas.OffsetForLeaderEpoch),
 		32: on(b.describeConfigs),
 		33: on(b.alterConfigs),
@@ -50,6 +49,7 @@ func (b *Broker) routes() map[int16]handler {
 		60: onFrom(b.describeCluster),
 	}
 	b.routeGroups(routes)
+	b.routeTransactions(routes)
 	return routes
 }
 

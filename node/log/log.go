@@ -149,6 +149,14 @@ func (l *Log) ActiveProducers() []ProducerState {
 	return l.ps.list()
 }
 
+// InTransaction tells whether a producer has an open transaction here.
+func (l *Log) InTransaction(producerID int64) bool {
+	l.write.Lock()
+	defer l.write.Unlock()
+	p, ok := l.ps[producerID]
+	return ok && p.txnFirstOffset >= 0
+}
+
 // ExpireProducers forgets producers that were silent for producer.id.expiration.ms.
 func (l *Log) ExpireProducers(now time.Time) {
 	l.write.Lock()

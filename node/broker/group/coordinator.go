@@ -54,10 +54,11 @@ type group struct {
 	partition *partition
 	turn      sync.Mutex // held while appending, so that appends are applied to memory in the order of the log; taken before mu
 
-	mu      sync.Mutex
-	fsm     fsm
-	offsets map[place]commit
-	timer   *time.Timer
+	mu        sync.Mutex
+	fsm       fsm
+	offsets   map[place]commit
+	undecided undecided
+	timer     *time.Timer
 }
 
 // New makes a coordinator that leads nothing yet.
@@ -117,7 +118,7 @@ func (c *Coordinator) PartitionFor(groupID string) int32 {
 	if n <= 0 {
 		return -1
 	}
-	return partitionOf(groupID, n)
+	return PartitionOf(groupID, n)
 }
 
 // Lead begins to coordinate the groups of a partition: they are loaded in the background, and requests for them get
@@ -169,7 +170,7 @@ func (p *partition) unload() {
 func (c *Coordinator) add(p *partition, id string) *group {
 	g := p.groups[id]
 	if g == nil {
-		g = &group{partition: p, fsm: newFSM(id, c.cfg.Settings.InitialRebalanceDelay, time.Now()), offsets: map[place]commit{}}
+		g = &group{partition: p, fsm: newFSM(id, c.cfg.Settings.InitialRebalanceDelay, time.Now()), offsets: map[place]commit{}, undecided: undecided{}}
 		p.groups[id] = g
 	}
 	return g

@@ -15,7 +15,7 @@ func (c *Coordinator) forget(g *group, which func() ([]place, error), whole bool
 	defer g.turn.Unlock()
 	g.mu.Lock()
 	gone, err := which()
-	whole = whole && len(gone) == len(g.offsets) && g.fsm.state == empty && len(g.fsm.pending) == 0
+	whole = whole && len(gone) == len(g.offsets) && g.fsm.state == empty && len(g.fsm.pending) == 0 && len(g.undecided) == 0
 	stored := g.fsm.generation > 0
 	g.mu.Unlock()
 	if err != nil {
@@ -42,7 +42,7 @@ func (c *Coordinator) forget(g *group, which func() ([]place, error), whole bool
 	for _, at := range gone {
 		delete(g.offsets, at)
 	}
-	if whole && g.fsm.state == empty && len(g.fsm.pending) == 0 && p.groups[g.fsm.id] == g {
+	if whole && g.fsm.state == empty && len(g.fsm.pending) == 0 && len(g.undecided) == 0 && p.groups[g.fsm.id] == g {
 		delete(p.groups, g.fsm.id)
 		g.fsm.end(nil, now)
 		g.halt()

@@ -296,7 +296,7 @@ func TestJavaHash(t *testing.T) {
 		"Aa":                 2112 % partitions,
 		"BB":                 2112 % partitions,
 	} {
-		if got := partitionOf(id, partitions); got != want {
+		if got := PartitionOf(id, partitions); got != want {
 			t.Errorf("%q belongs to %d, want %d", id, got, want)
 		}
 	}

@@ -68,6 +68,11 @@ func (c *Coordinator) install(p *partition, m *memory) (groups int) {
 			c.add(p, id).offsets = offsets
 		}
 	}
+	for producerID, groups := range m.undecided {
+		for id, offsets := range groups {
+			c.add(p, id).undecided.put(producerID, offsets)
+		}
+	}
 	close(p.loaded)
 	return len(p.groups)
 }

@@ -104,18 +104,24 @@ func sorted[V any](places map[place]V) []place {
 	})
 }
 
-// committed answers for some places of a group, or all of them if ask is nil.
-func (c *Coordinator) committed(id string, ask []place) (map[place]commit, error) {
+// committed answers for some places of a group, or all of them if ask is nil. unstable are those among them where a
+// transaction is not decided.
+func (c *Coordinator) committed(id string, ask []place) (answer map[place]commit, unstable map[place]bool, err error) {
 	g, err := c.find(id, false)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	answer := map[place]commit{}
+	answer, unstable = map[place]commit{}, map[place]bool{}
 	if g != nil {
 		g.mu.Lock()
 		defer g.mu.Unlock()
+		for _, commits := range g.undecided {
+			for at := range commits {
+				unstable[at] = true
+			}
+		}
 		if ask == nil {
-			return maps.Clone(g.offsets), nil
+			return maps.Clone(g.offsets), unstable, nil
 		}
 	}
 	for _, at := range ask {
@@ -126,7 +132,7 @@ func (c *Coordinator) committed(id string, ask []place) (map[place]commit, error
 			}
 		}
 	}
-	return answer, nil
+	return answer, unstable, nil
 }
 
 // OffsetFetch (key 9, versions 0-8); from version 8 on for several groups.
@@ -134,7 +140,7 @@ func (c *Coordinator) OffsetFetch(_ context.Context, _, _ string, req *kmsg.Offs
 	resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
 	if req.Version >= 8 {
 		for _, g := range req.Groups {
-			resp.Groups = append(resp.Groups, c.fetchGroup(g))
+			resp.Groups = append(resp.Groups, c.fetchGroup(g, req.RequireStable))
 		}
 		return resp
 	}
@@ -148,7 +154,7 @@ func (c *Coordinator) OffsetFetch(_ context.Context, _, _ string, req *kmsg.Offs
 		gt.Topic, gt.Partitions = t.Topic, t.Partitions
 		one.Topics = append(one.Topics, gt)
 	}
-	g := c.fetchGroup(one)
+	g := c.fetchGroup(one, req.RequireStable && req.Version >= 7)
 	resp.ErrorCode = g.ErrorCode
 	if g.ErrorCode != 0 && req.Version < 2 {
 		g.Topics = failed(one.Topics, g.ErrorCode)
@@ -181,7 +187,7 @@ func failed(topics []kmsg.OffsetFetchRequestGroupTopic, code int16) (answer []km
 	return answer
 }
 
-func (c *Coordinator) fetchGroup(req kmsg.OffsetFetchRequestGroup) kmsg.OffsetFetchResponseGroup {
+func (c *Coordinator) fetchGroup(req kmsg.OffsetFetchRequestGroup, stable bool) kmsg.OffsetFetchResponseGroup {
 	resp := kmsg.NewOffsetFetchResponseGroup()
 	resp.Group = req.Group
 	var ask []place
@@ -193,7 +199,7 @@ func (c *Coordinator) fetchGroup(req kmsg.OffsetFetchRequestGroup) kmsg.OffsetFe
 			ask = append(ask, place{t.Topic, p})
 		}
 	}
-	offsets, err := c.committed(req.Group, ask)
+	offsets, unstable, err := c.committed(req.Group, ask)
 	if err != nil {
 		resp.ErrorCode = code(err)
 		return resp
@@ -208,6 +214,9 @@ func (c *Coordinator) fetchGroup(req kmsg.OffsetFetchRequestGroup) kmsg.OffsetFe
 		v := offsets[at]
 		p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
 		p.Partition, p.Offset, p.LeaderEpoch, p.Metadata = at.partition, v.offset, v.leaderEpoch, &v.metadata
+		if stable && unstable[at] {
+			p.Offset, p.LeaderEpoch, p.Metadata, p.ErrorCode = -1, -1, new(string), kerr.UnstableOffsetCommit.Code
+		}
 		t.Partitions = append(t.Partitions, p)
 	}
 	return resp

@@ -313,7 +313,7 @@ func FuzzMemory(f *testing.F) {
 	f.Add(r.Key, []byte(nil))
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		m := newMemory()
-		if m.add(log.Record{Key: key, Value: value}) != nil {
+		if m.add(log.Record{Key: key, Value: value}, m.commits) != nil {
 			return
 		}
 		for id, value := range m.groups {
@@ -328,7 +328,7 @@ func FuzzMemory(f *testing.F) {
 		for id, commits := range m.commits {
 			for at, v := range commits {
 				again := newMemory()
-				if err := again.add(v.record(id, at)); err != nil {
+				if err := again.add(v.record(id, at), again.commits); err != nil {
 					t.Fatal(err)
 				}
 				if got := again.commits[id][at]; got.offset != v.offset || got.metadata != v.metadata {

@@ -116,12 +116,13 @@ func (g *fsm) restore(value []byte, now time.Time) error {
 
 // A memory is what reading a partition of __consumer_offsets has found so far.
 type memory struct {
-	groups  map[string][]byte // values of GroupMetadata
-	commits map[string]map[place]commit
+	groups    map[string][]byte // values of GroupMetadata
+	commits   map[string]map[place]commit
+	undecided map[int64]map[string]map[place]commit // by producer id
 }
 
 func newMemory() *memory {
-	return &memory{groups: map[string][]byte{}, commits: map[string]map[place]commit{}}
+	return &memory{groups: map[string][]byte{}, commits: map[string]map[place]commit{}, undecided: map[int64]map[string]map[place]commit{}}
 }
 
 // read takes in the batches of some raw bytes.
@@ -131,13 +132,23 @@ func (m *memory) read(raw []byte) error {
 			return err
 		}
 		if b.Control() {
+			if marker, ok := b.Marker(); ok {
+				m.decide(marker)
+			}
 			continue
+		}
+		commits := m.commits
+		if b.Transactional() {
+			if m.undecided[b.ProducerID()] == nil {
+				m.undecided[b.ProducerID()] = map[string]map[place]commit{}
+			}
+			commits = m.undecided[b.ProducerID()]
 		}
 		for r, err := range b.Records() {
 			if err != nil {
 				return err
 			}
-			if err := m.add(r); err != nil {
+			if err := m.add(r, commits); err != nil {
 				return fmt.Errorf("record at %d: %w", r.Offset, err)
 			}
 		}
@@ -145,13 +156,25 @@ func (m *memory) read(raw []byte) error {
 	return nil
 }
 
-func (m *memory) add(r log.Record) error {
+// decide ends a producer's transaction.
+func (m *memory) decide(marker log.Marker) {
+	for id, commits := range m.undecided[marker.ProducerID] {
+		if m.commits[id] == nil {
+			m.commits[id] = map[place]commit{}
+		}
+		undecided{marker.ProducerID: commits}.decide(marker.ProducerID, marker.Committed, m.commits[id])
+	}
+	delete(m.undecided, marker.ProducerID)
+}
+
+// add takes in a record, offsets into commits.
+func (m *memory) add(r log.Record, commits map[string]map[place]commit) error {
 	if len(r.Key) < 2 {
 		return fmt.Errorf("key of %d bytes", len(r.Key))
 	}
 	switch version := int16(binary.BigEndian.Uint16(r.Key)); {
 	case version <= offsetKeyVersion:
-		return m.addCommit(r)
+		return addCommit(r, commits)
 	case version == groupKeyVersion:
 		var k kmsg.GroupMetadataKey
 		if err := k.ReadFrom(r.Key); err != nil {
@@ -166,14 +189,14 @@ func (m *memory) add(r log.Record) error {
 	return nil
 }
 
-func (m *memory) addCommit(r log.Record) error {
+func addCommit(r log.Record, commits map[string]map[place]commit) error {
 	var k kmsg.OffsetCommitKey
 	if err := k.ReadFrom(r.Key); err != nil {
 		return err
 	}
 	p := place{k.Topic, k.Partition}
 	if r.Value == nil {
-		delete(m.commits[k.Group], p)
+		delete(commits[k.Group], p)
 		return nil
 	}
 	var v kmsg.OffsetCommitValue
@@ -187,10 +210,10 @@ func (m *memory) addCommit(r log.Record) error {
 	if v.Version == 1 && v.ExpireTimestamp > 0 {
 		c.expires = time.UnixMilli(v.ExpireTimestamp)
 	}
-	if m.commits[k.Group] == nil {
-		m.commits[k.Group] = map[place]commit{}
+	if commits[k.Group] == nil {
+		commits[k.Group] = map[place]commit{}
 	}
-	m.commits[k.Group][p] = c
+	commits[k.Group][p] = c
 	return nil
 }
 

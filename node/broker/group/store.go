@@ -28,9 +28,13 @@ func (c *Coordinator) save(g *group) {
 
 // append writes records for a group, whose turn it is, and waits until they are committed.
 func (c *Coordinator) append(g *group, records ...log.Record) error {
+	return c.appendBatch(g, log.EncodeBatch(records...))
+}
+
+func (c *Coordinator) appendBatch(g *group, batch log.Batch) error {
 	ctx, cancel := context.WithTimeout(g.partition.ctx, c.cfg.Settings.CommitTimeout)
 	defer cancel()
-	err := c.cfg.Store.Append(ctx, g.partition.number, g.partition.epoch, log.EncodeBatch(records...))
+	err := c.cfg.Store.Append(ctx, g.partition.number, g.partition.epoch, batch)
 	switch {
 	case err == nil:
 		return nil

@@ -36,6 +36,12 @@ type Config struct {
 	// answered. They must not block. Both are optional.
 	OnLead   func(topic string, partition, leaderEpoch int32)
 	OnResign func(topic string, partition int32)
+	// OnMarker tells of a transaction's marker that is committed, before its coordinator is answered; an error makes
+	// that try again. Optional.
+	OnMarker func(ctx context.Context, topic string, partition int32, producerID int64, committed bool) error
+	// Verify asks a transaction's coordinator what is wrong with partitions that its producer writes to, optional. What
+	// is not in the answer is part of the transaction.
+	Verify func(ctx context.Context, v Verification) map[log.TopicPartition]error
 	// OnFailure tells of a partition whose log failed, optional.
 	OnFailure func(topic string, partition int32, err error)
 

@@ -33,6 +33,8 @@ func code(err error) int16 {
 		{log.ErrUnsupportedMagic, kerr.UnsupportedForMessageFormat},
 		{log.ErrOutOfOrderSequence, kerr.OutOfOrderSequenceNumber},
 		{log.ErrProducerFenced, kerr.InvalidProducerEpoch},
+		{log.ErrCoordinatorFenced, kerr.TransactionCoordinatorFenced},
+		{log.ErrInvalidTxnState, kerr.InvalidTxnState},
 		{log.ErrClosed, kerr.NotLeaderForPartition},
 	} {
 		if errors.Is(err, known.err) {

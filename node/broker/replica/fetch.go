@@ -8,8 +8,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// readCommitted is the isolation level of consumers that see only what was committed in a transaction, or outside of any.
+const readCommitted = 1
+
 // Fetch reads for a consumer or a follower, and waits up to the request's time for as many bytes as it wants. A
-// consumer reads below the high watermark, in either isolation level; a follower up to the log's end. Versions 0 to 17;
+// consumer reads below the high watermark, or the last stable offset if it reads what is committed only; a follower up to the log's end. Versions 0 to 17;
 // below 4 there is nothing to answer with, since records are kept in message format 2 only.
 func (r *Replicas) Fetch(ctx context.Context, req *kmsg.FetchRequest) *kmsg.FetchResponse {
 	resp := req.ResponseKind().(*kmsg.FetchResponse)
@@ -17,6 +20,7 @@ func (r *Replicas) Fetch(ctx context.Context, req *kmsg.FetchRequest) *kmsg.Fetc
 	if req.Version >= 15 {
 		by = reader{id: req.ReplicaState.ID, brokerEpoch: req.ReplicaState.Epoch}
 	}
+	by.isolated = req.IsolationLevel == readCommitted && !by.follows()
 	turn, err := r.sessions.begin(req, by.follows(), time.Now())
 	if err != nil {
 		resp.ErrorCode = err.Code
@@ -160,7 +164,13 @@ func (f *fetch) fill(i int, part *kmsg.FetchResponseTopicPartition) {
 	part.Default()
 	part.Partition = f.wants[i].Partition
 	part.ErrorCode = code(got.err)
-	part.HighWatermark, part.LastStableOffset, part.LogStartOffset = got.hw, got.hw, got.start
+	part.HighWatermark, part.LastStableOffset, part.LogStartOffset = got.hw, got.stable, got.start
+	if f.by.isolated {
+		part.AbortedTransactions = make([]kmsg.FetchResponseTopicPartitionAbortedTransaction, len(got.aborted))
+		for i, a := range got.aborted {
+			part.AbortedTransactions[i].ProducerID, part.AbortedTransactions[i].FirstOffset = a.ProducerID, a.First
+		}
+	}
 	part.DivergingEpoch.Epoch, part.DivergingEpoch.EndOffset = got.diverging.epoch, got.diverging.end
 	part.RecordBatches = got.records
 	if part.RecordBatches == nil {

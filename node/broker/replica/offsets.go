@@ -15,7 +15,8 @@ const (
 	earliestLocal = -4 // v8; all that is kept is local
 )
 
-// ListOffsets finds offsets by time. Consumers see what is committed, followers the whole log. Versions 0 to 8.
+// ListOffsets finds offsets by time. Consumers see what is committed, by transactions too if they ask so, followers the
+// whole log. Versions 0 to 8.
 func (r *Replicas) ListOffsets(_ context.Context, req *kmsg.ListOffsetsRequest) *kmsg.ListOffsetsResponse {
 	resp := req.ResponseKind().(*kmsg.ListOffsetsResponse)
 	for i := range req.Topics {
@@ -41,7 +42,7 @@ func (r *Replicas) listOffset(req *kmsg.ListOffsetsRequest, k key, q *kmsg.ListO
 		out.ErrorCode = r.missing(k).Code
 		return out
 	}
-	at, err := p.offsetFor(q.Timestamp, q.CurrentLeaderEpoch, req.ReplicaID < 0, req.Version)
+	at, err := p.offsetFor(q.Timestamp, q.CurrentLeaderEpoch, reader{id: req.ReplicaID, isolated: req.IsolationLevel == readCommitted}, req.Version)
 	if err != nil {
 		out.ErrorCode = code(err)
 		return out
@@ -62,7 +63,7 @@ type position struct {
 	epoch             int32
 }
 
-func (p *partition) offsetFor(timestamp int64, epoch int32, consumer bool, version int16) (position, error) {
+func (p *partition) offsetFor(timestamp int64, epoch int32, by reader, version int16) (position, error) {
 	none := position{-1, -1, -1}
 	p.mu.Lock()
 	if err := p.leads(epoch); err != nil {
@@ -70,8 +71,11 @@ func (p *partition) offsetFor(timestamp int64, epoch int32, consumer bool, versi
 		return none, err
 	}
 	current, limit, young := p.leaderEpoch, p.end, false
-	if consumer {
+	if !by.follows() {
 		limit = p.hw
+		if by.isolated {
+			limit = p.log.Stable(p.hw)
+		}
 		young = p.hw < p.lead.epochStart // what the previous leader had committed may be more (KIP-207)
 	}
 	p.mu.Unlock()

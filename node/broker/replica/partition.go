@@ -20,7 +20,8 @@ type partition struct {
 	r   *Replicas
 	log *log.Log
 
-	writer sync.Mutex // held while the log changes at its end, and while the role does
+	writer  sync.Mutex    // held while the log changes at its end, and while the role does
+	markers map[int64]int // appended here, by producer; guarded by writer
 
 	mu             sync.Mutex // guards what follows; the roles change with writer held as well
 	topicID        [16]byte
@@ -48,6 +49,12 @@ type appended struct {
 
 // append adds batches as leader. With epoch >= 0 only the leader of that epoch does.
 func (p *partition) append(batches []byte, origin log.Origin, acks int16, epoch int32) appended {
+	return p.appendGuarded(batches, origin, acks, epoch, -1)
+}
+
+// appendGuarded is append for a batch whose transaction was verified while the partition had that many of its producer's
+// markers; -1 is any number.
+func (p *partition) appendGuarded(batches []byte, origin log.Origin, acks int16, epoch int32, guard int) appended {
 	p.writer.Lock()
 	defer p.writer.Unlock()
 	p.mu.Lock()
@@ -58,6 +65,17 @@ func (p *partition) append(batches []byte, origin log.Origin, acks int16, epoch 
 	p.mu.Unlock()
 	if err != nil {
 		return appended{err: err}
+	}
+	if guard >= 0 {
+		if b, ok := firstBatch(batches); ok && p.markers[b.ProducerID()] != guard && !p.log.InTransaction(b.ProducerID()) {
+			return appended{err: kerr.InvalidTxnState}
+		}
+	}
+	if b, ok := firstBatch(batches); ok && origin == log.FromCoordinator && b.Control() {
+		if p.markers == nil {
+			p.markers = map[int64]int{}
+		}
+		p.markers[b.ProducerID()]++
 	}
 	a, err := p.log.AppendLeader(batches, current, origin)
 	if err != nil {

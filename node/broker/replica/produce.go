@@ -21,7 +21,8 @@ func (r *Replicas) Produce(ctx context.Context, req *kmsg.ProduceRequest) *kmsg.
 func (r *Replicas) Append(ctx context.Context, req *kmsg.ProduceRequest) (answer func() *kmsg.ProduceResponse) {
 	resp := req.ResponseKind().(*kmsg.ProduceResponse)
 	deadline := time.Now().Add(time.Duration(req.TimeoutMillis) * time.Millisecond)
-	parts := r.appendAll(req)
+	wrong, guards := r.verify(ctx, req)
+	parts := r.appendAll(req, wrong, guards)
 	now := time.Now()
 	for i := range parts {
 		if a := &parts[i]; a.p != nil && a.err == nil {
@@ -51,7 +52,7 @@ type produced struct {
 	ack ack
 }
 
-func (r *Replicas) appendAll(req *kmsg.ProduceRequest) []produced {
+func (r *Replicas) appendAll(req *kmsg.ProduceRequest, wrong map[key]error, guards map[key]int) []produced {
 	count := 0
 	for i := range req.Topics {
 		count += len(req.Topics[i].Partitions)
@@ -60,13 +61,21 @@ func (r *Replicas) appendAll(req *kmsg.ProduceRequest) []produced {
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		for j := range t.Partitions {
-			parts = append(parts, r.appendOne(req, key{Topic: t.Topic, Partition: t.Partitions[j].Partition}, t.Partitions[j].Records))
+			k, guard := key{Topic: t.Topic, Partition: t.Partitions[j].Partition}, -1
+			if err := wrong[k]; err != nil {
+				parts = append(parts, produced{appended: appended{err: err}})
+				continue
+			}
+			if n, ok := guards[k]; ok {
+				guard = n
+			}
+			parts = append(parts, r.appendOne(req, k, t.Partitions[j].Records, guard))
 		}
 	}
 	return parts
 }
 
-func (r *Replicas) appendOne(req *kmsg.ProduceRequest, k key, records []byte) (out produced) {
+func (r *Replicas) appendOne(req *kmsg.ProduceRequest, k key, records []byte, guard int) (out produced) {
 	switch {
 	case req.Acks < -1 || req.Acks > 1:
 		out.err = kerr.InvalidRequiredAcks
@@ -79,7 +88,7 @@ func (r *Replicas) appendOne(req *kmsg.ProduceRequest, k key, records []byte) (o
 		out.err = r.missing(k)
 		return out
 	}
-	out.appended = out.p.append(records, log.FromClient, req.Acks, noEpoch)
+	out.appended = out.p.appendGuarded(records, log.FromClient, req.Acks, noEpoch, guard)
 	return out
 }
 

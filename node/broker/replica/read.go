@@ -13,6 +13,7 @@ import (
 type reader struct {
 	id          int32
 	brokerEpoch int64
+	isolated    bool // a consumer that reads committed transactions only (read_committed)
 }
 
 func (q reader) follows() bool { return q.id >= 0 }
@@ -34,7 +35,9 @@ type reading struct {
 	err       error
 	records   []byte
 	hw, start int64
-	limit     int64 // readable up to here at the time
+	stable    int64         // last stable offset
+	aborted   []log.Aborted // transactions among the records, for an isolated reader
+	limit     int64         // readable up to here at the time
 	diverging divergence
 	stale     bool // not read yet
 }
@@ -46,14 +49,14 @@ type divergence struct {
 }
 
 func failedReading(err error) reading {
-	return reading{err: err, hw: -1, start: -1, diverging: divergence{-1, -1}}
+	return reading{err: err, hw: -1, start: -1, stable: -1, diverging: divergence{-1, -1}}
 }
 
 // standing is what a fetch has to know of a partition before it reads the log.
 type standing struct {
-	epoch     int32
-	hw, limit int64
-	end       int64
+	epoch             int32
+	hw, stable, limit int64
+	end               int64
 }
 
 // admit checks that this replica may serve a fetch.
@@ -66,7 +69,10 @@ func (p *partition) admit(w *want, by reader) (standing, error) {
 	if err := p.leads(w.epoch); err != nil {
 		return standing{}, err
 	}
-	s := standing{epoch: p.leaderEpoch, hw: p.hw, limit: p.hw, end: p.end}
+	s := standing{epoch: p.leaderEpoch, hw: p.hw, stable: p.log.Stable(p.hw), limit: p.hw, end: p.end}
+	if by.isolated {
+		s.limit = s.stable
+	}
 	if !by.follows() {
 		return s, nil
 	}
@@ -87,7 +93,7 @@ func (p *partition) read(w *want, by reader, maxBytes int, minOne bool) reading 
 	if err != nil {
 		return failedReading(err)
 	}
-	out := reading{hw: s.hw, start: p.log.Start(), limit: s.limit, diverging: divergence{-1, -1}}
+	out := reading{hw: s.hw, stable: s.stable, start: p.log.Start(), limit: s.limit, diverging: divergence{-1, -1}}
 	if w.lastEpoch >= 0 {
 		switch found, end := p.endOfEpoch(w.lastEpoch, s); {
 		case found < 0:
@@ -103,6 +109,9 @@ func (p *partition) read(w *want, by reader, maxBytes int, minOne bool) reading 
 	if w.offset < s.limit && (maxBytes > 0 || minOne) {
 		if out.records, err = p.log.Read(w.offset, s.limit, maxBytes, minOne); err != nil {
 			return failedReading(p.readError(err))
+		}
+		if by.isolated && len(out.records) > 0 {
+			out.aborted = p.log.Aborted(w.offset, nextOffset(out.records, w.offset))
 		}
 	}
 	if by.follows() {
@@ -163,6 +172,8 @@ func (p *partition) limitFor(by reader) int64 {
 		return -1
 	case by.follows():
 		return p.end
+	case by.isolated:
+		return p.log.Stable(p.hw)
 	}
 	return p.hw
 }
