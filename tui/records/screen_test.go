@@ -132,7 +132,7 @@ func TestAnOpenRecordStaysWhenTheBufferMovesOn(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, got)
 		}
 	}
-	press(t, s, "y")
+	press(t, s, "b")
 	if got := see(s, 80, 24); !strings.Contains(got, "7b 22 6e 22") {
 		t.Errorf("no bytes in\n%s", got)
 	}
