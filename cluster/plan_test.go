@@ -169,8 +169,8 @@ func TestPortsAreChosen(t *testing.T) {
 		clients      []int
 	}{
 		"the usual ones":            {nil, nil, []int{9092, 9093, 9094}, []int{2181, 2182, 2183}},
-		"one of a row is in use":    {[]int{9093}, nil, []int{9192, 9193, 9194}, []int{2181, 2182, 2183}},
-		"another cluster keeps one": {nil, []int{2181}, []int{9092, 9093, 9094}, []int{2281, 2282, 2283}},
+		"one of a row is in use":    {[]int{9093}, nil, []int{9192, 9193, 9194}, []int{2281, 2282, 2283}},
+		"another cluster keeps one": {nil, []int{2181}, []int{9192, 9193, 9194}, []int{2281, 2282, 2283}},
 		"every row is in use":       {[]int{9092, 9192, 9292, 9392, 9492, 9592, 9692, 9792, 9892, 9992}, nil, []int{20000, 20001, 20002}, []int{2181, 2182, 2183}},
 	} {
 		held, any := map[int]bool{}, 20000
@@ -234,5 +234,21 @@ func TestClaimedPortsAreInUseUntilTheyAreReleased(t *testing.T) {
 	mine.release(Node{Role: Broker, Port: port})
 	if _, err := other.claim(port); err != nil {
 		t.Errorf("released port %d: %v", port, err)
+	}
+}
+
+func TestANewClusterLeavesTheNeighboursOfAnotherAlone(t *testing.T) {
+	claim := func(port int) (int, error) {
+		if port == 2183 { // of a cluster whose only broker, and whose first two coordinators, are down
+			return 0, errors.New("in use")
+		}
+		return port, nil
+	}
+	s := NewSpec("small", 1, 1, Brisk)
+	if err := choosePorts(&s, nil, claim, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"127.0.0.1:9192"}; !slices.Equal(s.Bootstrap(), want) || s.ZooKeeper() != "127.0.0.1:2281" {
+		t.Errorf("%v %s", s.Bootstrap(), s.ZooKeeper())
 	}
 }

@@ -72,8 +72,9 @@ func (n *Node) place() int {
 // portSteps is how often a whole row of ports is tried a hundred higher before any free port will do.
 const portSteps = 10
 
-// choosePorts gives a number to every port of the spec that is 0. The usual ports come first; where one of a row is
-// taken, by a process or by another cluster that is down, the row moves up by a hundred: 9192, 9193, 9194.
+// choosePorts gives a number to every port of the spec that is 0. The usual ports come first; where a cluster lives there
+// or is down, a new one moves up by a hundred, with all of its rows: 9192, 9193, 9194 and 2281, 2282, 2283. A node that
+// joins later continues its row.
 // claim binds a port, 0 for any, and says which it got.
 func choosePorts(s *Spec, taken map[int]bool, claim func(int) (int, error), giveUp func(int)) error {
 	rows := []struct {
@@ -88,9 +89,17 @@ func choosePorts(s *Spec, taken map[int]bool, claim func(int) (int, error), give
 		{Controller, controllerPort, func(n *Node) *int { return &n.Port }},
 		{Broker, controllerPort, func(n *Node) *int { return &n.Quorum }},
 	}
+	shift := 0
+	if !slices.ContainsFunc(s.Nodes, func(n Node) bool { return n.Port != 0 }) {
+		bases := make([]int, len(rows))
+		for i, row := range rows {
+			bases[i] = row.base
+		}
+		shift = freeHundred(bases, taken, claim, giveUp)
+	}
 	for _, row := range rows {
 		var open []*Node
-		base := row.base
+		base := row.base + shift
 		for i := range s.Nodes {
 			n := &s.Nodes[i]
 			switch {
@@ -106,6 +115,38 @@ func choosePorts(s *Spec, taken map[int]bool, claim func(int) (int, error), give
 		}
 	}
 	return nil
+}
+
+// neighbours is how many ports of each row must be free for a new cluster to settle there, even if it needs fewer: the
+// port of a node that is down belongs to its cluster as long as another node of it runs.
+const neighbours = 3
+
+// freeHundred says how far up nobody lives, 0 if everywhere somebody does.
+func freeHundred(bases []int, taken map[int]bool, claim func(int) (int, error), giveUp func(int)) int {
+	free := func(port int) bool {
+		if taken[port] {
+			return false
+		}
+		if _, err := claim(port); err != nil {
+			return false
+		}
+		giveUp(port)
+		return true
+	}
+	for step := range portSteps {
+		inhabited := slices.ContainsFunc(bases, func(base int) bool {
+			for i := range neighbours {
+				if !free(base + step*100 + i) {
+					return true
+				}
+			}
+			return false
+		})
+		if !inhabited {
+			return step * 100
+		}
+	}
+	return 0
 }
 
 func chooseRow(nodes []*Node, base int, port func(*Node) *int, taken map[int]bool, claim func(int) (int, error), giveUp func(int)) error {

@@ -201,9 +201,7 @@ func TestAPausedNodeIsResumedOrStopped(t *testing.T) {
 	do(t, c, "broker-1", Pause)
 	do(t, c, "broker-2", Pause)
 	paused := awaitState(t, c, "broker-1", Paused)
-	if !look(paused.PID)[paused.PID].halted {
-		t.Error("its process is not halted")
-	}
+	await(t, c, "its process is halted", func(Status) bool { return look(paused.PID)[paused.PID].halted }) // a signal takes a moment
 	do(t, c, "broker-1", Resume)
 	if n := awaitState(t, c, "broker-1", Serving); n.PID != paused.PID {
 		t.Errorf("pid %d became %d", paused.PID, n.PID)
