@@ -121,6 +121,7 @@ replica.lag.time.max.ms=2000
 default.replication.factor=3
 min.insync.replicas=2
 offsets.topic.num.partitions=8
+transaction.state.log.num.partitions=8
 group.initial.rebalance.delay.ms=50
 group.min.session.timeout.ms=500
 `, id, port, filepath.Join(c.dir, fmt.Sprint("broker", id), "data"), c.zookeeper, sessionTimeout.Milliseconds())
