@@ -43,12 +43,16 @@ func describeNode(s *Spec, n Node, dir string, l life) NodeStatus {
 // configuration says.
 func (s *Spec) session() time.Duration {
 	key := map[Metadata]string{ZooKeeper: "zookeeper.session.timeout.ms", KRaft: "broker.session.timeout.ms"}[s.mode()]
-	millis, err := time.ParseDuration(s.Settings[Broker][key] + "ms")
-	if err != nil && s.mode() == KRaft {
-		millis, err = time.ParseDuration(kraftBrokerTiming[0].in(s.Timing) + "ms")
+	if millis, err := time.ParseDuration(s.Settings[Broker][key] + "ms"); err == nil {
+		return millis
 	}
-	if err != nil {
-		return s.Timing.session()
+	switch jvm := isApache(s.EngineOf(Broker)); {
+	case s.Timing == Brisk && jvm:
+		return jvmSession
+	case s.Timing == Brisk:
+		return 2 * time.Second
+	case s.mode() == KRaft:
+		return 9 * time.Second
 	}
-	return millis
+	return 18 * time.Second
 }

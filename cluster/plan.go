@@ -90,6 +90,7 @@ func brokerConfig(s *Spec, n Node, folder string) *properties {
 	for _, t := range brokerTiming {
 		p.set(t.key, "%s", t.in(s.Timing))
 	}
+	p.set("zookeeper.session.timeout.ms", "%d", s.session().Milliseconds())
 	p.override(s.Settings[Broker])
 	return p
 }

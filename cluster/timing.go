@@ -30,9 +30,9 @@ var brokerTiming = []setting{
 // zookeeperOnly are those that mean nothing to a KRaft broker.
 var zookeeperOnly = map[string]bool{"zookeeper.session.timeout.ms": true, "leader.imbalance.check.interval.seconds": true}
 
-// kraftBrokerTiming decides how long a controller takes to notice that a broker is gone; the first is its session.
+// kraftBrokerTiming decides how long a controller takes to notice that a broker is gone.
 var kraftBrokerTiming = []setting{
-	{"broker.session.timeout.ms", "2000", "9000"},
+	{"broker.session.timeout.ms", "4000", "9000"},
 	{"broker.heartbeat.interval.ms", "500", "2000"},
 }
 
@@ -44,19 +44,15 @@ var kraftTiming = []setting{
 	{"leader.imbalance.check.interval.seconds", "10", "300"},
 }
 
+// jvmSession is the brisk session of a JVM: one that has just started stands still for longer than an embedded broker
+// ever does.
+const jvmSession = 4 * time.Second
+
 // coordinatorTiming is the same for coordinators. A tick bounds the sessions that clients may ask for: 2 to 20 ticks.
 var coordinatorTiming = []setting{
 	{"tickTime", "500", "2000"},
 	{"initLimit", "10", "10"},
 	{"syncLimit", "5", "5"},
-}
-
-// session is the ZooKeeper session timeout of brokers.
-func (t Timing) session() time.Duration {
-	if t == Apache {
-		return 18 * time.Second
-	}
-	return 2 * time.Second
 }
 
 // grace is how long a node may take to stop before it is killed: a controlled shutdown with all its retries.
