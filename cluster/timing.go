@@ -38,9 +38,8 @@ var kraftBrokerTiming = []setting{
 
 // kraftTiming is for all nodes of a KRaft cluster.
 var kraftTiming = []setting{
-	{"controller.quorum.election.timeout.ms", "500", "1000"},
-	{"controller.quorum.fetch.timeout.ms", "1000", "2000"},
-	{"controller.quorum.election.backoff.max.ms", "500", "1000"},
+	{"controller.quorum.election.timeout.ms", "1000", "1000"}, // Kafka's own are brisk
+	{"controller.quorum.fetch.timeout.ms", "2000", "2000"},
 	{"leader.imbalance.check.interval.seconds", "10", "300"},
 }
 
