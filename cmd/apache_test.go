@@ -64,7 +64,11 @@ func (c *local) loses(role string, works func()) {
 	})
 	works()
 	c.run("restart", killed, "--yes")
-	eventually(c.t, killed+" serves again", func() bool { return c.node(killed).State == cluster.Serving })
+	eventually(c.t, killed+" serves again", func() bool {
+		status := c.status()
+		n, _ := status.Node(killed)
+		return n.State == cluster.Serving
+	})
 }
 
 func TestMixedClustersSurviveTheLossOfAnyNode(t *testing.T) {
