@@ -220,7 +220,9 @@ func (f *fake) Refresh()                     {}
 func (f *fake) CreateTopic(_ context.Context, s admin.TopicSpec) error {
 	return f.note("create %s %d %d %v", s.Name, s.Partitions, s.ReplicationFactor, s.Configs)
 }
+
 func (f *fake) DeleteTopic(_ context.Context, name string) error { return f.note("delete %s", name) }
+
 func (f *fake) AddPartitions(_ context.Context, topic string, total int32) error {
 	return f.note("partitions %s %d", topic, total)
 }

@@ -11,8 +11,17 @@ import (
 
 // everyScreen are all places of the console.
 var everyScreen = []place{
-	{"overview", ""}, {"nodes", ""}, {"log", "broker-1"}, {"topics", ""}, {"topic", "orders"}, {"groups", ""}, {"group", "billing"},
-	{"records", ""}, {"records", "orders"}, {"timeline", ""}, {"actions", ""},
+	{"overview", ""},
+	{"nodes", ""},
+	{"log", "broker-1"},
+	{"topics", ""},
+	{"topic", "orders"},
+	{"groups", ""},
+	{"group", "billing"},
+	{"records", ""},
+	{"records", "orders"},
+	{"timeline", ""},
+	{"actions", ""},
 }
 
 func TestTwoKeysNeverClash(t *testing.T) {

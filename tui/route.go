@@ -25,7 +25,11 @@ type place struct{ screen, arg string }
 type section struct{ name, title string }
 
 var sections = []section{
-	{"overview", "Overview"}, {"nodes", "Nodes"}, {"topics", "Topics"}, {"groups", "Groups"}, {"records", "Records"},
+	{"overview", "Overview"},
+	{"nodes", "Nodes"},
+	{"topics", "Topics"},
+	{"groups", "Groups"},
+	{"records", "Records"},
 	{"timeline", "Timeline"},
 }
 

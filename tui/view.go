@@ -80,7 +80,7 @@ func (m *Model) header() string {
 		left = left.Add(themes.Warn, "  read-only")
 	}
 	right := m.health()
-	if s := m.data.Snapshot; s != nil && m.width >= 60 {
+	if s := m.data.Snapshot; s != nil && s.Problem == "" && m.width >= 60 {
 		role := themes.Text
 		if s.Controller < 0 {
 			role = themes.Bad

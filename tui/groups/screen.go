@@ -82,7 +82,7 @@ func stateRole(state string) themes.Role {
 // View implements ui.Screen.
 func (s *Screen) View(f ui.Frame) string {
 	if f.Snapshot != nil && f.Snapshot.Problem != "" && len(f.Snapshot.Groups) == 0 {
-		return ui.Note(f, themes.Bad, f.Snapshot.Problem+" The console keeps trying.")
+		return ui.Note(f, themes.Bad, ui.Trouble(f.Snapshot.Problem))
 	}
 	if !s.read {
 		return ui.Note(f, themes.Dim, "Reading the groups of every broker.")

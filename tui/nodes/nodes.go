@@ -129,7 +129,7 @@ func (s *Screen) Title(ui.Frame) (left, right ui.Line) {
 func (s *Screen) View(f ui.Frame) string {
 	if len(s.nodes) == 0 {
 		if f.Snapshot != nil && f.Snapshot.Problem != "" {
-			return ui.Note(f, themes.Bad, f.Snapshot.Problem+" The console keeps trying.")
+			return ui.Note(f, themes.Bad, ui.Trouble(f.Snapshot.Problem))
 		}
 		return ui.Note(f, themes.Dim, "Looking for nodes. They appear here as soon as one of them answers.")
 	}

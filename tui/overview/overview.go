@@ -134,7 +134,7 @@ func (s *Screen) View(f ui.Frame) string {
 		return ui.Note(f, themes.Dim, "Looking for the cluster. Its nodes appear here as soon as one of them answers.")
 	}
 	if f.Status == nil && f.Snapshot.Problem != "" && len(f.Snapshot.Brokers) == 0 {
-		return ui.Note(f, themes.Bad, f.Snapshot.Problem+" The console keeps trying.")
+		return ui.Note(f, themes.Bad, ui.Trouble(f.Snapshot.Problem))
 	}
 	_, n := s.nodes.Counts()
 	blocks := &blocks{f: f}
@@ -153,7 +153,7 @@ func (s *Screen) View(f ui.Frame) string {
 	}
 	if f.Snapshot != nil && f.Snapshot.Problem != "" {
 		blocks.gap()
-		blocks.lines(indent(ui.Sentence(themes.Bad, f.Snapshot.Problem+" The console keeps trying.", f.Width-4)))
+		blocks.lines(indent(ui.Sentence(themes.Bad, ui.Trouble(f.Snapshot.Problem), f.Width-4)))
 	}
 	if blocks.left() >= 3 {
 		blocks.gap()

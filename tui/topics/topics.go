@@ -267,7 +267,7 @@ func (s *Screen) View(f ui.Frame) string {
 	case snap == nil:
 		return ui.Note(f, themes.Dim, "Asking the brokers for their topics.")
 	case snap.Problem != "" && len(snap.Topics) == 0:
-		return ui.Note(f, themes.Bad, snap.Problem+" The console keeps trying.")
+		return ui.Note(f, themes.Bad, ui.Trouble(snap.Problem))
 	}
 	if _, all := s.table.Counts(); s.faults && all == 0 {
 		return ui.Note(f, themes.Good, "Nothing is wrong with any topic. F shows all of them.")

@@ -2,6 +2,8 @@ package ui
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"kdrill/themes"
 )
@@ -197,4 +199,10 @@ func Note(f Frame, role themes.Role, sentence string) string {
 		lines = append(lines, append(Line{}.Gap(2), l...))
 	}
 	return Lines(f.Theme, f.Width, f.Height, lines...)
+}
+
+// Trouble is the sentence about a cluster that cannot be reached.
+func Trouble(problem string) string {
+	first, n := utf8.DecodeRuneInString(problem)
+	return string(unicode.ToUpper(first)) + strings.TrimRight(problem[n:], ".") + ". The console keeps trying."
 }

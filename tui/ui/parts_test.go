@@ -118,11 +118,28 @@ func TestSparklineScalesToItsGreatestValue(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{Count(1234567), "1,234,567"}, {Count(12), "12"}, {Count(-1), "?"}, {Bytes(18_400_000), "18 MB"}, {Bytes(1536), "1.5 kB"}, {Bytes(999), "999 B"},
-		{Memory(38 << 20), "38M"}, {Rate(0), "0/s"}, {Rate(1234), "1.2k/s"}, {Rate(-1), "?"}, {Rate(3.25), "3.2/s"},
-		{Age(252 * time.Second), "4m12s"}, {Age(26 * time.Hour), "1d02h"}, {Old(12 * time.Second), "12 s old"}, {Old(90 * time.Second), "1m30s old"},
-		{Took(31 * time.Millisecond), "31 ms"}, {Took(2020 * time.Millisecond), "2.02 s"}, {Since(2021 * time.Millisecond), "+2.021"},
-		{Quote("orders"), "orders"}, {Quote("it's"), `'it'\''s'`}, {Quote(""), "''"}, {Broker(-1), "none"},
+		{Count(1234567), "1,234,567"},
+		{Count(12), "12"},
+		{Count(-1), "?"},
+		{Bytes(18_400_000), "18 MB"},
+		{Bytes(1536), "1.5 kB"},
+		{Bytes(999), "999 B"},
+		{Memory(38 << 20), "38M"},
+		{Rate(0), "0/s"},
+		{Rate(1234), "1.2k/s"},
+		{Rate(-1), "?"},
+		{Rate(3.25), "3.2/s"},
+		{Age(252 * time.Second), "4m12s"},
+		{Age(26 * time.Hour), "1d02h"},
+		{Old(12 * time.Second), "12 s old"},
+		{Old(90 * time.Second), "1m30s old"},
+		{Took(31 * time.Millisecond), "31 ms"},
+		{Took(2020 * time.Millisecond), "2.02 s"},
+		{Since(2021 * time.Millisecond), "+2.021"},
+		{Quote("orders"), "orders"},
+		{Quote("it's"), `'it'\''s'`},
+		{Quote(""), "''"},
+		{Broker(-1), "none"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%q, want %q", c.got, c.want)

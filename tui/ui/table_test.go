@@ -108,8 +108,15 @@ func TestSortTurnsRound(t *testing.T) {
 
 func TestFilters(t *testing.T) {
 	for _, c := range []struct{ filter, want string }{
-		{"ord", "orders reorders"}, {"^ord", "orders"}, {"!ord", "payments"}, {"ORD", "orders reorders"}, {"-f pmt", "payments"}, {"", "orders reorders payments"},
-		{"!", "orders reorders payments"}, {"zzz", ""}, {"[", ""},
+		{"ord", "orders reorders"},
+		{"^ord", "orders"},
+		{"!ord", "payments"},
+		{"ORD", "orders reorders"},
+		{"-f pmt", "payments"},
+		{"", "orders reorders payments"},
+		{"!", "orders reorders payments"},
+		{"zzz", ""},
+		{"[", ""},
 	} {
 		table, _ := tableOf("orders", "reorders", "payments")
 		table.SetFilter(c.filter)
