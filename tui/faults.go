@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -143,13 +144,24 @@ func coordinatorFacts(b admin.Blast, fact factFunc) {
 	}
 }
 
-// some names a few partitions.
+// some names a few partitions, those of the cluster's own topics last.
 func some(partitions []admin.TopicPartition) string {
+	partitions = slices.SortedStableFunc(slices.Values(partitions), func(a, b admin.TopicPartition) int {
+		return cmp.Compare(own(a.Topic), own(b.Topic))
+	})
 	names := make([]string, 0, 4)
 	for _, p := range partitions[:min(len(partitions), 4)] {
 		names = append(names, fmt.Sprintf("%s/%d", p.Topic, p.Partition))
 	}
 	return strings.Join(names, ", ") + more(len(partitions)-4)
+}
+
+// own is 1 for a topic of the cluster itself.
+func own(topic string) int {
+	if strings.HasPrefix(topic, "__") {
+		return 1
+	}
+	return 0
 }
 
 func more(n int) string {

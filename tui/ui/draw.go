@@ -17,7 +17,7 @@ func (t *Table) View(f Frame) string {
 		}
 		return Note(f, themes.Dim, sentence)
 	}
-	widths := t.layout(f.Width - marker)
+	widths := t.layout(f.Width - marker - edge)
 	var b strings.Builder
 	b.WriteString(t.titles(widths).Render(f.Theme, f.Width))
 	height := f.Height - 1

@@ -45,6 +45,7 @@ const (
 	rememberFor = 8 * time.Second // its old value stands beside it
 	gap         = 2               // cells between columns
 	marker      = 2               // cells for the selection's mark
+	edge        = 1               // cells that stay free at the right end
 )
 
 // change is a value that was replaced.
@@ -234,7 +235,7 @@ func (t *Table) SetFilter(text string) {
 }
 
 // Natural is the width at which nothing has to be left out.
-func (t *Table) Natural() int { return marker + t.total(t.widths) }
+func (t *Table) Natural() int { return marker + t.total(t.widths) + edge }
 
 // Counts says how many rows are shown, and how many there are.
 func (t *Table) Counts() (shown, all int) { return len(t.shown), len(t.rows) }

@@ -135,7 +135,7 @@ func TestColumnsLeaveByPriorityAsItNarrows(t *testing.T) {
 	for _, c := range []struct {
 		width int
 		want  string
-	}{{60, "name state n"}, {30, "name state n"}, {28, "name state"}, {14, "name"}, {5, "name"}} {
+	}{{60, "name state n"}, {31, "name state n"}, {28, "name state"}, {14, "name"}, {5, "name"}} {
 		head := strings.Fields(strings.SplitN(seen(table, noon, c.width, 4), "\n", 2)[0])
 		for i, h := range head {
 			head[i] = strings.TrimSuffix(h, mark)
