@@ -101,6 +101,9 @@ func (s *Server) Up(role quorum.Role) {
 	s.role = role
 	if role.Leading() {
 		s.tracker.Renew()
+		s.stats.leading.Store(time.Now().UnixMilli())
+	} else {
+		s.stats.leading.Store(0)
 	}
 	select {
 	case <-s.up:
@@ -114,6 +117,8 @@ func (s *Server) Up(role quorum.Role) {
 func (s *Server) Down() {
 	s.mu.Lock()
 	s.role = quorum.Role{ID: s.role.ID}
+	s.stats.leading.Store(0)
+	s.stats.elections.Add(1)
 	s.up, s.downAt = make(chan struct{}), time.Now()
 	s.mu.Unlock()
 	s.log.Warn("coordinator not serving: no quorum; its clients were disconnected", "id", s.cfg.id)

@@ -31,6 +31,9 @@ type settings struct {
 	rules                  state.Rules
 	superDigest            string        // who is super, as user:base64
 	reapEvery              time.Duration // how often containers are looked at
+	adminAddr              string        // "" for no admin server
+	adminURL               string        // where its commands are
+	metricsAddr            string        // "" for no Prometheus metrics
 	unused                 []config.Entry
 }
 
@@ -39,6 +42,8 @@ type member struct {
 	id         uint64
 	quorumAddr string
 	text       string
+
+	electionAddr, clientAddr string // of no use but to be shown
 }
 
 // known are names of Apache ZooKeeper's configuration that mean nothing here (yet).
@@ -95,6 +100,7 @@ func load(path string) (*settings, error) {
 			s.rules |= rule
 		}
 	}
+	s.readHTTP(f)
 	s.members = members(f)
 	s.unused = f.Unused()
 	for _, e := range s.unused {
@@ -106,6 +112,26 @@ func load(path string) (*settings, error) {
 		return nil, err
 	}
 	return s, s.readID()
+}
+
+// readHTTP reads what is served over HTTP. The admin server is off unless it is asked for: on one machine with several
+// nodes its default port would be taken.
+func (s *settings) readHTTP(f *config.File) {
+	s.adminURL = f.String("admin.commandURL", "/commands")
+	addr, port := f.String("admin.serverAddress", "127.0.0.1"), f.Int("admin.serverPort", 8080, 0, 65535)
+	if f.Bool("admin.enableServer", f.Has("admin.serverPort")) {
+		s.adminAddr = net.JoinHostPort(addr, strconv.FormatInt(port, 10))
+	}
+	class := f.String("metricsProvider.className", "")
+	addr, port = f.String("metricsProvider.httpHost", "127.0.0.1"), f.Int("metricsProvider.httpPort", 7000, 0, 65535)
+	f.Bool("metricsProvider.exportJvmInfo", true)
+	switch class {
+	case prometheusProvider:
+		s.metricsAddr = net.JoinHostPort(addr, strconv.FormatInt(port, 10))
+	case "", "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider":
+	default:
+		f.Reject("metricsProvider.className", "%q: there is only %s", class, prometheusProvider)
+	}
 }
 
 // prefixed is the name under which the file sets key: settings that are system properties at Apache may be given
@@ -134,23 +160,35 @@ func members(f *config.File) []member {
 			f.Reject(e.Key, "the number after server. must be from 1 to 254")
 			continue
 		}
-		addr, _, _ := strings.Cut(e.Value, ";")
-		quorumAddr, role, ok := cutMember(strings.TrimSpace(addr))
+		addr, clientAddr, _ := strings.Cut(e.Value, ";")
+		quorumAddr, electionAddr, role, ok := cutMember(strings.TrimSpace(addr))
 		switch {
 		case !ok:
 			f.Reject(e.Key, "%q is not host:quorumPort:electionPort", e.Value)
 		case role != "" && role != "participant":
 			f.Reject(e.Key, "role %q: only participants are supported", role)
 		default:
-			list = append(list, member{id, quorumAddr, e.Key + "=" + strings.TrimSuffix(strings.TrimSpace(addr), ":participant") + ":participant"})
+			list = append(list, member{id: id, quorumAddr: quorumAddr, electionAddr: electionAddr, clientAddr: strings.TrimSpace(clientAddr), text: e.Key + "=" + strings.TrimSuffix(strings.TrimSpace(addr), ":participant") + ":participant" + clientSuffix(clientAddr)})
 		}
 	}
 	slices.SortFunc(list, func(a, b member) int { return int(a.id) - int(b.id) })
 	return list
 }
 
+// clientSuffix is how /zookeeper/config shows the client address of a server line.
+func clientSuffix(addr string) string {
+	addr = strings.TrimSpace(addr)
+	switch {
+	case addr == "":
+		return ""
+	case strings.Contains(addr, ":"):
+		return ";" + addr
+	}
+	return ";0.0.0.0:" + addr
+}
+
 // cutMember takes apart host:quorumPort:electionPort[:role]; the host may be [IPv6].
-func cutMember(s string) (quorumAddr, role string, ok bool) {
+func cutMember(s string) (quorumAddr, electionAddr, role string, ok bool) {
 	host, rest := "", ""
 	if strings.HasPrefix(s, "[") {
 		host, rest, ok = strings.Cut(s[1:], "]:")
@@ -159,17 +197,20 @@ func cutMember(s string) (quorumAddr, role string, ok bool) {
 	}
 	parts := strings.Split(rest, ":")
 	if !ok || host == "" || len(parts) < 1 || len(parts) > 3 {
-		return "", "", false
+		return "", "", "", false
 	}
 	for _, port := range parts[:min(2, len(parts))] {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return "", "", false
+			return "", "", "", false
 		}
 	}
 	if len(parts) == 3 {
 		role = parts[2]
 	}
-	return net.JoinHostPort(host, parts[0]), role, true
+	if len(parts) >= 2 {
+		electionAddr = net.JoinHostPort(host, parts[1])
+	}
+	return net.JoinHostPort(host, parts[0]), electionAddr, role, true
 }
 
 // readID finds out which of the members this node is.

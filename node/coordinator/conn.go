@@ -213,6 +213,7 @@ func (c *conn) frame(r *bufio.Reader, b []byte) ([]byte, error) {
 	}
 	n := int32(binary.BigEndian.Uint32(head[:]))
 	if n < 0 || int(n) > c.server.cfg.maxBuffer {
+		c.server.stats.tooLarge.Add(1)
 		return nil, fmt.Errorf("frame of %d bytes, jute.maxbuffer is %d", n, c.server.cfg.maxBuffer)
 	}
 	if cap(b) < int(n) || cap(b) > 64<<10 {
@@ -222,5 +223,6 @@ func (c *conn) frame(r *bufio.Reader, b []byte) ([]byte, error) {
 	_, err := io.ReadFull(r, b)
 	c.received.Add(1)
 	c.server.stats.received.Add(1)
+	c.server.stats.bytesReceived.Add(int64(n) + 4)
 	return b, err
 }

@@ -5,11 +5,11 @@ import (
 	"maps"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // fourLetterWord writes the answer to one of ZooKeeper's four-letter words. The caller holds the state's read lock.
@@ -28,6 +28,15 @@ func fourLetterWords() map[string]fourLetterWord {
 			s.stats.reset()
 			b.WriteString("Server stats reset.\n")
 		},
+		"crst": func(s *Server, b *strings.Builder) {
+			s.resetConnections()
+			b.WriteString("Connection stats reset.\n")
+		},
+		"dirs": func(s *Server, b *strings.Builder) {
+			data, logs := s.diskUse()
+			fmt.Fprintf(b, "datadir_size: %d\nlogdir_size: %d\n", data, logs)
+		},
+		"wchc": wchc, "wchp": wchp,
 		"wchs": func(s *Server, b *strings.Builder) {
 			conns, paths, total := s.watches.count()
 			fmt.Fprintf(b, "%d connections watching %d paths\nTotal watches:%d\n", conns, paths, total)
@@ -148,7 +157,9 @@ func dump(s *Server, b *strings.Builder) {
 
 func conf(s *Server, b *strings.Builder) {
 	_, port, _ := net.SplitHostPort(s.addr)
-	fmt.Fprintf(b, "clientPort=%s\nsecureClientPort=-1\ndataDir=%s\ndataLogDir=%s\n", port, s.cfg.dataDir, s.cfg.logDir)
+	data, logs := s.diskUse()
+	fmt.Fprintf(b, "clientPort=%s\nsecureClientPort=-1\ndataDir=%s\ndataDirSize=%d\ndataLogDir=%s\ndataLogSize=%d\n", port,
+		s.cfg.dataDir, data, s.cfg.logDir, logs)
 	fmt.Fprintf(b, "tickTime=%d\nmaxClientCnxns=%d\nminSessionTimeout=%d\nmaxSessionTimeout=%d\n", s.cfg.tick.Milliseconds(),
 		s.cfg.maxConnections, s.cfg.minSession.Milliseconds(), s.cfg.maxSession.Milliseconds())
 	fmt.Fprintf(b, "clientPortListenBacklog=-1\nserverId=%d\n", s.cfg.id)
@@ -167,33 +178,52 @@ func envi(_ *Server, b *strings.Builder) {
 }
 
 func mntr(s *Server, b *strings.Builder) {
-	put := func(key string, value any) { fmt.Fprintf(b, "zk_%s\t%v\n", key, value) }
-	least, mean, most := s.stats.latencies()
-	_, _, watched := s.watches.count()
-	put("version", versionLine)
-	put("server_state", s.mode())
-	put("avg_latency", decimal(mean))
-	put("max_latency", most)
-	put("min_latency", least)
-	put("packets_received", s.stats.received.Load())
-	put("packets_sent", s.stats.sent.Load())
-	put("num_alive_connections", len(s.connections()))
-	put("outstanding_requests", s.stats.outstanding.Load())
-	put("znode_count", s.nodeCount())
-	put("watch_count", watched)
-	put("ephemerals_count", s.machine.Tree.EphemeralCount())
-	put("approximate_data_size", s.machine.Tree.Size())
-	put("global_sessions", len(s.machine.Sessions()))
-	put("local_sessions", 0)
-	if files, err := os.ReadDir("/proc/self/fd"); err == nil {
-		put("open_file_descriptor_count", len(files))
+	for _, m := range s.metrics() {
+		fmt.Fprintf(b, "zk_%s\t%v\n", m.name, m.text())
 	}
-	put("uptime", time.Since(s.started).Milliseconds())
-	if status := s.quorum.Status(); s.mode() == "leader" {
-		put("learners", status.Voters-1)
-		put("synced_followers", status.Synced)
-		put("synced_observers", 0)
-		put("quorum_size", status.Voters)
-		put("pending_syncs", 0)
+}
+
+func wchc(s *Server, b *strings.Builder) {
+	paths := s.watches.paths()
+	for _, id := range slices.Sorted(maps.Keys(paths)) {
+		fmt.Fprintf(b, "%s\n", hexID(id))
+		for _, path := range paths[id] {
+			fmt.Fprintf(b, "\t%s\n", path)
+		}
 	}
+	b.WriteByte('\n')
+}
+
+func wchp(s *Server, b *strings.Builder) {
+	sessions := s.watches.sessions()
+	for _, path := range slices.Sorted(maps.Keys(sessions)) {
+		fmt.Fprintf(b, "%s\n", path)
+		for _, id := range sessions[path] {
+			fmt.Fprintf(b, "\t%s\n", hexID(id))
+		}
+	}
+	b.WriteByte('\n')
+}
+
+// resetConnections sets the counters of all connections to 0.
+func (s *Server) resetConnections() {
+	for _, c := range s.connections() {
+		c.received.Store(0)
+		c.sent.Store(0)
+	}
+}
+
+// diskUse is the number of bytes in the folders for snapshots and for the log.
+func (s *Server) diskUse() (data, logs int64) {
+	return folderSize(filepath.Join(s.cfg.dataDir, folder)), folderSize(filepath.Join(s.cfg.logDir, folder))
+}
+
+func folderSize(dir string) (size int64) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			size += info.Size()
+		}
+	}
+	return size
 }

@@ -110,3 +110,9 @@ func (c *rawClient) create(path string, flags int32) {
 	c.t.Helper()
 	c.request(proto.OpCreate, (&proto.Create{Path: path, Data: []byte{}, ACL: proto.Anyone(), Flags: flags}).Encode)
 }
+
+// read asks whether path exists and watches it.
+func (c *rawClient) read(path string) {
+	c.t.Helper()
+	c.request(proto.OpExists, func(e *proto.Encoder) { e.String(path); e.Bool(true) })
+}

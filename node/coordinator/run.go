@@ -51,6 +51,8 @@ type node struct {
 	server  *Server
 	quorum  *quorum.Node
 	clients net.Listener
+
+	admin, metrics net.Listener // nil if they are not served
 }
 
 func newNode(s *settings, log *slog.Logger) (n *node, err error) {
@@ -63,6 +65,14 @@ func newNode(s *settings, log *slog.Logger) (n *node, err error) {
 			clients.Close()
 		}
 	}()
+	admin, err := listenHTTP("admin.serverPort", s.adminAddr)
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := listenHTTP("metricsProvider.httpPort", s.metricsAddr)
+	if err != nil {
+		return nil, err
+	}
 	peers, quorumListener, err := s.peers()
 	if err != nil {
 		return nil, err
@@ -99,7 +109,7 @@ func newNode(s *settings, log *slog.Logger) (n *node, err error) {
 	}
 	server.quorum = q
 	log.Info("coordinator started", "id", s.id, "members", len(peers), "snapshot", found.SnapshotIndex, "entries", found.Entries, "data", s.dataDir)
-	return &node{server: server, quorum: q, clients: clients}, nil
+	return &node{server: server, quorum: q, clients: clients, admin: admin, metrics: metrics}, nil
 }
 
 // peers returns the addresses of all nodes and the listener on this one's.
@@ -118,6 +128,18 @@ func (s *settings) peers() (map[uint64]string, net.Listener, error) {
 	return peers, l, nil
 }
 
+// listenHTTP listens on addr, or returns nil if that is empty.
+func listenHTTP(key, addr string) (net.Listener, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, listenError(key, err)
+	}
+	return l, nil
+}
+
 func listenError(key string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s: %w: stop what uses the port or choose another one", key, err)
@@ -129,6 +151,12 @@ func (n *node) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return n.quorum.Run(ctx) })
 	g.Go(func() error { return n.server.run(ctx, n.clients) })
+	if n.admin != nil {
+		g.Go(func() error { return serveHTTP(ctx, n.admin, n.server.admin()) })
+	}
+	if n.metrics != nil {
+		g.Go(func() error { return serveHTTP(ctx, n.metrics, n.server.prometheus()) })
+	}
 	return diskError(g.Wait())
 }
 

@@ -84,6 +84,7 @@ func (s *Server) run(ctx context.Context, l net.Listener) error {
 		}
 		c := newConn(s, nc)
 		if !s.admit(c) {
+			s.stats.rejected.Add(1)
 			s.log.Warn("too many connections of one address, refused", "remote", nc.RemoteAddr(), "maxClientCnxns", s.cfg.maxConnections)
 			nc.Close()
 			continue

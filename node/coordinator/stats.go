@@ -10,6 +10,11 @@ import (
 type stats struct {
 	received, sent, outstanding atomic.Int64
 	authFailed                  atomic.Int64
+	bytesReceived               atomic.Int64
+	rejected                    atomic.Int64 // connections beyond maxClientCnxns
+	tooLarge                    atomic.Int64 // requests beyond jute.maxbuffer
+	leading                     atomic.Int64 // since when, in Unix milliseconds; 0 for a follower
+	elections                   atomic.Int64
 
 	mu         sync.Mutex
 	count, sum int64 // of latencies, in milliseconds

@@ -11,9 +11,6 @@ import (
 	"testing"
 )
 
-// failsOnApacheToo are tests of the client's suite that need what the suite's own setup does not give.
-var failsOnApacheToo = map[string]bool{}
-
 // The test suite of the Go client, as it is in the module cache, against nodes that it starts by a zkServer.sh. It takes
 // more than a minute: COORDINATOR_SUITE=1 asks for it.
 func TestTheGoClientsOwnSuitePasses(t *testing.T) {
@@ -59,7 +56,7 @@ func TestTheGoClientsOwnSuitePasses(t *testing.T) {
 			if !sub {
 				counts[event.Action]++
 			}
-			if event.Action == "fail" && !sub && !failsOnApacheToo[event.Test] {
+			if event.Action == "fail" && !sub {
 				t.Errorf("%s", printed[top])
 			}
 		}

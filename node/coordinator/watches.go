@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -202,4 +203,39 @@ func (w *watches) count() (conns, paths, total int) {
 		}
 	}
 	return len(seen), len(watched), total
+}
+
+// paths returns the paths that each session watches, sorted.
+func (w *watches) paths() map[int64][]string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	list := map[int64][]string{}
+	for _, from := range w.all() {
+		for c, paths := range from.byConn {
+			id := c.session.Load()
+			for path := range paths {
+				if !slices.Contains(list[id], path) {
+					list[id] = append(list[id], path)
+				}
+			}
+		}
+	}
+	for _, paths := range list {
+		slices.Sort(paths)
+	}
+	return list
+}
+
+// sessions is paths the other way round.
+func (w *watches) sessions() map[string][]int64 {
+	list := map[string][]int64{}
+	for id, paths := range w.paths() {
+		for _, path := range paths {
+			list[path] = append(list[path], id)
+		}
+	}
+	for _, ids := range list {
+		slices.Sort(ids)
+	}
+	return list
 }

@@ -131,3 +131,14 @@ func (t *Tracker) Expired() []int64 {
 	slices.Sort(ids)
 	return ids
 }
+
+// Expiries returns when the sessions end unless something is heard of them.
+func (t *Tracker) Expiries() map[time.Time][]int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	at := map[time.Time][]int64{}
+	for id, c := range t.clients {
+		at[c.deadline] = append(at[c.deadline], id)
+	}
+	return at
+}
