@@ -149,7 +149,7 @@ func diffQuorum(prev, next *Snapshot, add func(Event)) {
 		switch {
 		case was == nil:
 			add(Event{Kind: KindQuorum, Subject: name, New: c.Role, Note: "joined the quorum"})
-		case was.Role != "" && c.Role == "" && next.Controller >= 0:
+		case was.Role != "" && c.Role == "" && next.Controller >= 0 && c.Zxid >= 0: // a new leader knows nothing of others
 			add(Event{Kind: KindQuorum, Subject: name, Old: was.Role, New: "silent", Note: c.Error})
 		case was.Role == "" && c.Role != "" && was.Error != noLeader:
 			add(Event{Kind: KindQuorum, Subject: name, Old: "silent", New: c.Role, Note: "follows the quorum again"})

@@ -93,7 +93,7 @@ func TestWhatIsNoKafkaIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Supports("zookeeper"); err == nil || err.Error() != "Kafka 4.1.0 has no ZooKeeper mode: use --mode kraft, or add a Kafka 3.9" {
+	if err := d.Supports("zookeeper"); err == nil || err.Error() != "apache-4.1.0 has no ZooKeeper mode: use --mode kraft, or add a Kafka 3.9" {
 		t.Errorf("%v", err)
 	}
 }

@@ -141,11 +141,11 @@ func (d Distribution) Supports(mode string) error {
 	case slices.Contains(d.Modes(), mode):
 		return nil
 	case mode == ZooKeeperMode && major(d.Version) >= 4:
-		return fmt.Errorf("Kafka %s has no ZooKeeper mode: use --mode kraft, or add a Kafka 3.9", d.Version)
+		return fmt.Errorf("%s has no ZooKeeper mode: use --mode kraft, or add a Kafka 3.9", d.Name)
 	case mode == ZooKeeperMode:
 		return fmt.Errorf("%s has no zookeeper jar: add the whole distribution, or use --mode kraft", d.Libs)
 	}
-	return fmt.Errorf("Kafka %s cannot be run in %s mode: it can in %s mode", d.Version, mode, strings.Join(d.Modes(), " and "))
+	return fmt.Errorf("%s cannot be run in %s mode: it can in %s mode", d.Name, mode, strings.Join(d.Modes(), " and "))
 }
 
 // DynamicQuorum says whether its KRaft controllers may be added and removed (KIP-853).
