@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"strconv"
 	"time"
 
 	"kdrill/node/broker/controller"
@@ -38,8 +39,16 @@ func replicaSettings(v settings.Values) replica.Settings {
 		MaxFetchBytes:           int32(v.Int("fetch.max.bytes")),
 		FetchSessions:           int(v.Int("max.incremental.fetch.session.cache.slots")),
 		MinInSyncReplicas:       int(v.Int("min.insync.replicas")),
+		CleanerBackoff:          cleanerBackoff(v),
 		Topic:                   topicDefaults(v),
 	}
+}
+
+func cleanerBackoff(v settings.Values) time.Duration {
+	if !v.Bool("log.cleaner.enable") {
+		return 0
+	}
+	return max(v.Millis("log.cleaner.backoff.ms"), time.Millisecond)
 }
 
 // topicDefaults is the configuration of topics that override nothing.
@@ -53,10 +62,13 @@ func topicDefaults(v settings.Values) log.Config {
 		RetentionBytes:       v.TopicInt("retention.bytes"),
 		MaxMessageBytes:      int(v.TopicInt("max.message.bytes")),
 		CleanupPolicy:        v.TopicDefault("cleanup.policy"),
+		DeleteRetention:      time.Duration(v.TopicInt("delete.retention.ms")) * time.Millisecond,
+		MinCompactionLag:     time.Duration(v.TopicInt("min.compaction.lag.ms")) * time.Millisecond,
 		FlushMessages:        v.TopicInt("flush.messages"),
 		FileDeleteDelay:      time.Duration(v.TopicInt("file.delete.delay.ms")) * time.Millisecond,
 		ProducerIDExpiration: v.Millis("producer.id.expiration.ms"),
 	}
+	c.MinCleanableRatio, _ = strconv.ParseFloat(v.TopicDefault("min.cleanable.dirty.ratio"), 64) // checked when it was read
 	if v.TopicDefault("message.timestamp.type") == "LogAppendTime" {
 		c.TimestampType = log.LogAppendTime
 	}

@@ -94,3 +94,37 @@ func block(src []byte) ([]byte, error) {
 	}
 	return snappy.Decode(nil, src)
 }
+
+// compress is the inverse of body, in the framing that Java clients read.
+func compress(codec int16, body []byte) ([]byte, error) {
+	var out bytes.Buffer
+	var w io.WriteCloser
+	var err error
+	switch codec {
+	case 0:
+		return body, nil
+	case 1:
+		w = gzip.NewWriter(&out)
+	case 2:
+		out.Write(xerial)
+		chunk := snappy.Encode(nil, body)
+		for _, n := range []int{1, 1, len(chunk)} {
+			_ = binary.Write(&out, binary.BigEndian, int32(n)) // never fails
+		}
+		out.Write(chunk)
+		return out.Bytes(), nil
+	case 3:
+		w = lz4.NewWriter(&out)
+	case 4:
+		w, err = zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))
+	default:
+		err = fmt.Errorf("%w: compression %d", ErrCorrupt, codec)
+	}
+	if err == nil {
+		_, err = w.Write(body)
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	return out.Bytes(), err
+}

@@ -15,6 +15,9 @@ type Config struct {
 	RetentionBytes       int64         // retention.bytes; -1 keeps any size
 	MaxMessageBytes      int           // max.message.bytes, of one batch with its header
 	CleanupPolicy        string        // cleanup.policy
+	MinCleanableRatio    float64       // min.cleanable.dirty.ratio
+	MinCompactionLag     time.Duration // min.compaction.lag.ms
+	DeleteRetention      time.Duration // delete.retention.ms
 	TimestampType        TimestampType // message.timestamp.type
 	FlushMessages        int64         // flush.messages
 	FileDeleteDelay      time.Duration // file.delete.delay.ms
@@ -40,6 +43,8 @@ func DefaultConfig() Config {
 		RetentionBytes:       -1,
 		MaxMessageBytes:      1<<20 + overhead,
 		CleanupPolicy:        "delete",
+		MinCleanableRatio:    0.5,
+		DeleteRetention:      24 * time.Hour,
 		FlushMessages:        1<<63 - 1,
 		FileDeleteDelay:      time.Minute,
 		ProducerIDExpiration: 24 * time.Hour,

@@ -24,6 +24,7 @@ const (
 	metaFile      = "meta.properties"
 	hwFile        = "replication-offset-checkpoint"
 	recoveryFile  = "recovery-point-offset-checkpoint"
+	cleanerFile   = "cleaner-offset-checkpoint"
 	startFile     = "log-start-offset-checkpoint"
 	deletedSuffix = "-delete"
 )
@@ -49,7 +50,7 @@ type Dir struct {
 }
 
 // offsets are what the checkpoint files say of a partition.
-type offsets struct{ hw, recovery, start int64 }
+type offsets struct{ hw, recovery, start, cleaned int64 }
 
 // OpenDir takes possession of a log directory and creates it if needed. ErrLocked means that another process has it,
 // ErrIdentity that it belongs to another broker or cluster.
@@ -106,13 +107,13 @@ func (d *Dir) readCheckpoints() error {
 		}
 		return m
 	}
-	hw, recovery, start := read(hwFile), read(recoveryFile), read(startFile)
+	hw, recovery, start, cleaned := read(hwFile), read(recoveryFile), read(startFile), read(cleanerFile)
 	d.hw = hw
 	if d.hw == nil {
 		d.hw = map[TopicPartition]int64{}
 	}
 	for _, tp := range d.Existing() {
-		d.saved[tp] = offsets{hw[tp], recovery[tp], start[tp]}
+		d.saved[tp] = offsets{hw[tp], recovery[tp], start[tp], cleaned[tp]}
 	}
 	return nil
 }
@@ -214,7 +215,7 @@ func (d *Dir) Sweep(now time.Time, delay time.Duration) error {
 	return err
 }
 
-// Checkpoint syncs sealed segments and writes the three checkpoint files: high watermarks as given, recovery points and
+// Checkpoint syncs sealed segments and writes the checkpoint files: high watermarks as given, recovery points and
 // starts as the logs know them. What is not open keeps what the files said.
 func (d *Dir) Checkpoint(hw map[TopicPartition]int64) error {
 	d.watchful.Lock()
@@ -228,7 +229,7 @@ func (d *Dir) Checkpoint(hw map[TopicPartition]int64) error {
 		errs = errors.Join(errs, l.flush(true))
 		o := offsets{hw: saved[l.tp].hw}
 		l.mu.RLock()
-		o.recovery, o.start = l.recoveryPoint, l.start
+		o.recovery, o.start, o.cleaned = l.recoveryPoint, l.start, l.cleaned
 		if l.start == l.segments[0].base {
 			o.start = 0 // the name of the first segment says it
 		}
@@ -242,16 +243,20 @@ func (d *Dir) Checkpoint(hw map[TopicPartition]int64) error {
 }
 
 func (d *Dir) writeCheckpoints(saved map[TopicPartition]offsets) error {
-	hws, recoveries, starts := map[TopicPartition]int64{}, map[TopicPartition]int64{}, map[TopicPartition]int64{}
+	hws, recoveries, starts, cleaned := map[TopicPartition]int64{}, map[TopicPartition]int64{}, map[TopicPartition]int64{}, map[TopicPartition]int64{}
 	for tp, o := range saved {
 		hws[tp], recoveries[tp] = o.hw, o.recovery
 		if o.start > 0 {
 			starts[tp] = o.start
 		}
+		if o.cleaned > 0 {
+			cleaned[tp] = o.cleaned
+		}
 	}
 	return errors.Join(
 		replace(filepath.Join(d.path, recoveryFile), encodeOffsets(recoveries), false),
 		replace(filepath.Join(d.path, startFile), encodeOffsets(starts), false),
+		replace(filepath.Join(d.path, cleanerFile), encodeOffsets(cleaned), false),
 		replace(filepath.Join(d.path, hwFile), encodeOffsets(hws), false),
 	)
 }

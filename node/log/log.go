@@ -24,6 +24,7 @@ type Log struct {
 	// segments ascend by base, each ends at or before the next one's base; the last is active, there is always one.
 	segments      []*segment
 	start, end    int64
+	cleaned       int64 // all below was compacted
 	recoveryPoint int64 // all below is on the disk, whatever happens to the machine
 	truncations   int   // lets a reader notice that it was overtaken
 	epochs        epochs

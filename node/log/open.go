@@ -33,8 +33,12 @@ func (l *Log) open(clean bool, saved offsets) error {
 	if err := l.recover(clean, saved.recovery); err != nil {
 		return err
 	}
+	if err := l.dropMerged(); err != nil {
+		return err
+	}
 	l.start = max(l.segments[0].base, saved.start)
 	l.end = l.active().end
+	l.cleaned = min(saved.cleaned, l.end)
 	if l.start > l.end {
 		l.recovery.Reason = fmt.Sprintf("the log ended at %d, before its start %d: it begins anew", l.end, l.start)
 		if err := l.startOver(l.start, l.start); err != nil {

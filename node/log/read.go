@@ -39,8 +39,8 @@ func (l *Log) find(offset int64) (spot, error) {
 			return spot{}, ErrClosed
 		}
 		i := max(0, sort.Search(len(l.segments), func(i int) bool { return l.segments[i].base > offset })-1)
-		for i+1 < len(l.segments) && l.segments[i].end <= offset {
-			i++ // a gap that compaction left at the end of a segment
+		for i+1 < len(l.segments) && (l.segments[i].end <= offset || l.segments[i].size == 0) {
+			i++ // a gap that compaction left
 		}
 		s := l.segments[i]
 		if s.loaded {

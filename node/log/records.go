@@ -91,3 +91,36 @@ func appendRecord(b []byte, r Record, timestamp int64, offset int) []byte {
 	b = binary.AppendVarint(b, int64(len(body)))
 	return append(b, body...)
 }
+
+// with is the batch with only some of its records, in their places. A horizon of -1 is none.
+func (b Batch) with(left []Record, horizon int64) (Batch, error) {
+	out := append(make(Batch, 0, len(b)), b[:headerSize]...)
+	base, newest := b.BaseTimestamp(), int64(-1)
+	if horizon >= 0 {
+		base = horizon
+	}
+	var body []byte
+	for _, r := range left {
+		newest = max(newest, r.Timestamp)
+		body = appendRecord(body, r, r.Timestamp-base, int(r.Offset-b.BaseOffset()))
+	}
+	attributes := b.Attributes() &^ deleteHorizon
+	if horizon >= 0 {
+		attributes |= deleteHorizon
+	}
+	body, err := compress(attributes&compressionMask, body)
+	if err != nil {
+		return nil, err
+	}
+	if len(left) == 0 {
+		newest = b.MaxTimestamp()
+	}
+	out = append(out, body...)
+	binary.BigEndian.PutUint32(out[8:], uint32(len(out)-overhead))
+	binary.BigEndian.PutUint16(out[21:], uint16(attributes))
+	binary.BigEndian.PutUint64(out[27:], uint64(base))
+	binary.BigEndian.PutUint64(out[35:], uint64(newest))
+	binary.BigEndian.PutUint32(out[57:], uint32(len(left)))
+	out.seal()
+	return out, nil
+}

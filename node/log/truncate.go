@@ -65,7 +65,7 @@ func (l *Log) truncate(to int64) error {
 	s.cutAborted(to)
 	l.end = s.end
 	l.start = min(l.start, l.end)
-	l.recoveryPoint = min(l.recoveryPoint, l.end)
+	l.recoveryPoint, l.cleaned = min(l.recoveryPoint, l.end), min(l.cleaned, l.end)
 	l.mu.Unlock()
 	if err := s.log.truncate(pos); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (l *Log) startOver(base, start int64) error {
 	l.truncations++
 	l.segments = []*segment{s}
 	l.start, l.end, l.recoveryPoint = start, base, base
-	l.unstable = nil
+	l.unstable, l.cleaned = nil, 0
 	l.mu.Unlock()
 	err := l.dropSnapshots(func(int64) bool { return true })
 	for _, o := range old {

@@ -66,6 +66,7 @@ type Settings struct {
 	Fetchers                int           // num.replica.fetchers, for each leader
 	HighWatermarkCheckpoint time.Duration // replica.high.watermark.checkpoint.interval.ms
 	RetentionCheck          time.Duration // log.retention.check.interval.ms
+	CleanerBackoff          time.Duration // log.cleaner.backoff.ms; 0 is no cleaner (log.cleaner.enable)
 	MaxFetchBytes           int32         // fetch.max.bytes, of one answer to a consumer
 	FetchSessions           int           // max.incremental.fetch.session.cache.slots
 	MinInSyncReplicas       int           // min.insync.replicas, where a topic sets none
@@ -85,6 +86,7 @@ func DefaultSettings() Settings {
 		Fetchers:                1,
 		HighWatermarkCheckpoint: 5 * time.Second,
 		RetentionCheck:          5 * time.Minute,
+		CleanerBackoff:          15 * time.Second,
 		MaxFetchBytes:           55 << 20,
 		FetchSessions:           1000,
 		MinInSyncReplicas:       1,
@@ -110,6 +112,11 @@ func (s Settings) topicConfig(overrides map[string]string) (c log.Config, minISR
 	number("max.message.bytes", func(v int64) { c.MaxMessageBytes = int(v) })
 	number("flush.messages", func(v int64) { c.FlushMessages = v })
 	number("file.delete.delay.ms", func(v int64) { c.FileDeleteDelay = time.Duration(v) * time.Millisecond })
+	number("delete.retention.ms", func(v int64) { c.DeleteRetention = time.Duration(v) * time.Millisecond })
+	number("min.compaction.lag.ms", func(v int64) { c.MinCompactionLag = time.Duration(v) * time.Millisecond })
+	if v, err := strconv.ParseFloat(overrides["min.cleanable.dirty.ratio"], 64); err == nil {
+		c.MinCleanableRatio = v
+	}
 	number("min.insync.replicas", func(v int64) { minISR = int(v) })
 	if v := overrides["cleanup.policy"]; v != "" {
 		c.CleanupPolicy = v

@@ -128,6 +128,9 @@ func (r *Replicas) Run(ctx context.Context) error {
 	work.Go(func() { r.every(ctx, r.cfg.Settings.ReplicaLagTimeMax/2, r.shrinkISRs) })
 	work.Go(func() { r.every(ctx, r.cfg.Settings.HighWatermarkCheckpoint, r.checkpoint) })
 	work.Go(func() { r.every(ctx, r.cfg.Settings.RetentionCheck, r.retain) })
+	if d := r.cfg.Settings.CleanerBackoff; d > 0 {
+		work.Go(func() { r.every(ctx, d, r.compact) })
+	}
 	work.Go(func() { r.every(ctx, pruneInterval, func(time.Time) { r.fetchers.prune() }) })
 	work.Go(func() { r.every(ctx, sweepInterval, r.sweep) })
 	<-ctx.Done()
@@ -194,6 +197,23 @@ func (r *Replicas) retain(now time.Time) {
 			r.log.Info("segments deleted by retention", "partition", p.String(), "segments", n, "start", p.log.Start())
 		}
 		p.log.ExpireProducers(now)
+	}
+}
+
+// compact leaves only the newest record of each key in compacted topics, on followers too.
+func (r *Replicas) compact(now time.Time) {
+	for _, p := range r.partitions() {
+		c, err := p.log.Compact(now, p.highWatermark())
+		switch {
+		case errors.Is(err, log.ErrStorage):
+			p.writer.Lock()
+			p.fail(err)
+			p.writer.Unlock()
+		case err != nil:
+			r.log.Error("log not compacted", "partition", p.String(), "err", err)
+		case c.Segments > 0:
+			r.log.Info("log compacted", "partition", p.String(), "segments", c.Segments, "before", c.Before, "after", c.After)
+		}
 	}
 }
 
