@@ -70,11 +70,14 @@ func (s *Spec) engineLabel() string {
 // grace is how long a node may take to stop before it is killed: a JVM needs longer.
 func (s *Spec) grace() time.Duration {
 	grace := s.Timing.grace()
-	if slices.ContainsFunc(s.engines(), isApache) {
+	if s.RunsApache() {
 		grace = max(grace, 20*time.Second)
 	}
 	return grace
 }
+
+// RunsApache says whether any node is a JVM.
+func (s *Spec) RunsApache() bool { return slices.ContainsFunc(s.engines(), isApache) }
 
 func isApache(engine string) bool { return strings.HasPrefix(engine, "apache-") }
 

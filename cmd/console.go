@@ -110,7 +110,7 @@ func (a *app) raiseLocal(ctx context.Context) (*cluster.Client, error) {
 			return client, nil // it is up: a node that was killed stays so
 		}
 	}
-	return client, a.raise(ctx, client, true, time.Minute)
+	return client, a.raise(ctx, client, true, patience(client))
 }
 
 // otherClusters names the local clusters.
@@ -129,7 +129,9 @@ func (a *app) otherClusters(ctx context.Context) []string {
 
 // show runs the observer, the streams of the supervisor and the console until the user leaves.
 func (a *app) show(ctx context.Context, cfg tui.Config, client *cluster.Client, target admin.Config) (tui.Outcome, error) {
-	observer := admin.NewObserver(target)
+	watched := target
+	watched.Deadline = 0 // who stands still is shown at once
+	observer := admin.NewObserver(watched)
 	connection := &kafka{cfg: target}
 	defer connection.close()
 	cfg.Observer, cfg.Kafka, cfg.Snapshots, cfg.Events = observer, connection, observer.Snapshots(), observer.Events()

@@ -44,7 +44,7 @@ var deeds = []deed{
 }
 
 const roleHelp = `A node is named broker-1 or coordinator-1, or by what it is at this moment: controller, leader:TOPIC/PARTITION,
-group-coordinator:GROUP, coordinator-leader.`
+group-coordinator:GROUP, coordinator-leader, controller-leader (KRaft).`
 
 // newFaults makes the commands kill, stop, pause, resume, restart and start.
 func newFaults(a *app) (all []*cobra.Command) {

@@ -15,7 +15,7 @@ func (a *app) resolve(ctx context.Context, status cluster.Status, words []string
 	for i, word := range words {
 		name := word
 		if strings.Contains(word, ":") && !admin.IsRole(word) {
-			return nil, usagef("%q is no role: use controller, coordinator-leader, leader:TOPIC/PARTITION or group-coordinator:GROUP", word)
+			return nil, usagef("%q is no role: use controller, controller-leader, coordinator-leader, leader:TOPIC/PARTITION or group-coordinator:GROUP", word)
 		}
 		if isRole(word) {
 			var err error

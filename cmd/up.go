@@ -62,8 +62,8 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 	if !fresh {
 		before, _ = client.Status(ctx) // a cluster that is down has none
 	}
-	if !f.given("timeout") && strings.Contains(client.Idle().Engine, "apache-") {
-		f.timeout = jvmTimeout
+	if !f.given("timeout") {
+		f.timeout = patience(client)
 	}
 	started := time.Now()
 	if err := a.raise(ctx, client, f.wait, f.timeout); err != nil {
@@ -99,8 +99,13 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 	return nil
 }
 
-// jvmTimeout is how long six JVMs may take to start on a busy machine.
-const jvmTimeout = 3 * time.Minute
+// patience is how long nodes may take to start: six JVMs on a busy machine need more than embedded ones.
+func patience(client *cluster.Client) time.Duration {
+	if spec, err := client.Spec(); err == nil && spec.RunsApache() {
+		return 3 * time.Minute
+	}
+	return time.Minute
+}
 
 // keepers counts the nodes that keep the metadata.
 func keepers(spec cluster.Spec) string {
@@ -174,7 +179,9 @@ func (f upFlags) describe(name string, engines apache.Store) (spec cluster.Spec,
 		}
 		spec.Engines[role] = named(engine)
 	}
-	spec.Heap = cmp.Or(f.heap, strings.TrimSpace(os.Getenv("KAFKA_HEAP_OPTS")))
+	if spec.RunsApache() {
+		spec.Heap = cmp.Or(f.heap, strings.TrimSpace(os.Getenv("KAFKA_HEAP_OPTS")))
+	}
 	return spec, err
 }
 

@@ -126,7 +126,7 @@ func brokerFacts(b admin.Blast, fact factFunc) {
 func coordinatorFacts(b admin.Blast, fact factFunc) {
 	q := b.Quorum
 	if q == nil {
-		fact("quorum", "not known: the coordinators do not answer", themes.Warn)
+		fact("quorum", "not known: its members do not answer", themes.Warn)
 		return
 	}
 	role := themes.Text
@@ -136,7 +136,7 @@ func coordinatorFacts(b admin.Blast, fact factFunc) {
 	fact("would serve", fmt.Sprintf("%d of %d, %d needed", q.Serving, q.Size, q.Needed), role)
 	switch {
 	case !q.Holds():
-		fact("quorum", "lost: no controller can be elected and no session ends until a coordinator is back", themes.Bad)
+		fact("quorum", "lost: no controller can be elected and no session ends until a member is back", themes.Bad)
 	case q.Leader:
 		fact("quorum", "holds; it is the leader, the others elect a new one", themes.Text)
 	default:
