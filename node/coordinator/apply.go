@@ -40,7 +40,11 @@ func (s *Server) Apply(entries []quorum.Entry) {
 // tell sends out the events of a result. A session that was opened has no older connection any more.
 func (s *Server) tell(r *state.Result) {
 	for _, event := range r.Events {
-		s.watches.fire(event, func(c *conn) { c.notify(event, r.Zxid) })
+		s.watches.fire(event, func(c *conn) {
+			if tree.Allowed(event.ACL, proto.PermRead, c.auth) {
+				c.notify(event, r.Zxid)
+			}
+		})
 	}
 	if o := r.Opened; o != nil {
 		s.tracker.Open(o.ID, time.Duration(o.TimeoutMs)*time.Millisecond)

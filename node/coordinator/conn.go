@@ -29,7 +29,7 @@ type conn struct {
 	host    string
 	since   time.Time
 	session atomic.Int64 // 0 until it is established
-	auth    []proto.ID   // belongs to the reader
+	auth    []proto.ID   // changed by the reader, under the state's read lock
 
 	received, sent atomic.Int64
 

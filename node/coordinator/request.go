@@ -139,6 +139,8 @@ func (c *conn) authenticate(xid int32, d *proto.Decoder) error {
 		return fmt.Errorf("auth: %w", d.Err())
 	}
 	code := proto.OK
+	c.server.mu.RLock()
+	defer c.server.mu.RUnlock()
 	switch r.Scheme {
 	case "digest":
 		user, _, _ := strings.Cut(string(r.Auth), ":")
@@ -154,8 +156,6 @@ func (c *conn) authenticate(xid int32, d *proto.Decoder) error {
 		code = proto.AuthFailed
 		c.server.stats.authFailed.Add(1)
 	}
-	c.server.mu.RLock()
-	defer c.server.mu.RUnlock()
 	c.reply(xid, 0, code, nil)
 	if code != proto.OK {
 		return errAuth
@@ -163,7 +163,7 @@ func (c *conn) authenticate(xid int32, d *proto.Decoder) error {
 	return nil
 }
 
-// is adds an identity to those of the client.
+// is adds an identity to those of the client. The caller holds the state's read lock.
 func (c *conn) is(id proto.ID) {
 	if !slices.Contains(c.auth, id) {
 		c.auth = append(slices.Clip(c.auth), id)

@@ -211,10 +211,10 @@ func TestAnEndedSessionIsToldAsDeletions(t *testing.T) {
 	x := tree.Begin(9, 0, nil)
 	x.DropSession(3)
 	want := []Event{
-		{proto.NodeDeleted, "/p/a"},
-		{proto.NodeChildrenChanged, "/p"},
-		{proto.NodeDeleted, "/p/b"},
-		{proto.NodeChildrenChanged, "/p"},
+		{proto.NodeDeleted, "/p/a", proto.Anyone()},
+		{proto.NodeChildrenChanged, "/p", proto.Anyone()},
+		{proto.NodeDeleted, "/p/b", proto.Anyone()},
+		{proto.NodeChildrenChanged, "/p", proto.Anyone()},
 	}
 	if diff := cmp.Diff(want, x.Events); diff != "" {
 		t.Error(diff)

@@ -15,6 +15,7 @@ import (
 type Event struct {
 	Type proto.EventType
 	Path string
+	ACL  []proto.ACL // who may read the znode hears of it
 }
 
 // Txn is one change of the tree: everything in it has one zxid. Either it is kept as it is or rolled back.
@@ -121,7 +122,7 @@ func (x *Txn) create(path string, data []byte, acl []proto.ACL, sequential bool,
 	x.tree.put(path, n)
 	x.undo = append(x.undo, func() { x.tree.cut(path) })
 	x.counted(path, len(data))
-	x.Events = append(x.Events, Event{proto.NodeCreated, path}, Event{proto.NodeChildrenChanged, parentPath})
+	x.Events = append(x.Events, Event{proto.NodeCreated, path, n.acl}, Event{proto.NodeChildrenChanged, parentPath, parent.acl})
 	return path, n.stat(), proto.OK
 }
 
@@ -152,7 +153,7 @@ func (x *Txn) remove(path string, node *znode, parentPath string, parent *znode)
 	x.tree.cut(path)
 	x.undo = append(x.undo, func() { x.tree.put(path, node) })
 	x.charge(path, -1, -len(node.data))
-	x.Events = append(x.Events, Event{proto.NodeDeleted, path}, Event{proto.NodeChildrenChanged, parentPath})
+	x.Events = append(x.Events, Event{proto.NodeDeleted, path, node.acl}, Event{proto.NodeChildrenChanged, parentPath, parent.acl})
 }
 
 // SetData replaces a znode's data.
@@ -173,7 +174,7 @@ func (x *Txn) SetData(path string, data []byte, version int32) (proto.Stat, prot
 	x.charge(path, 0, grown)
 	n.mzxid, n.mtime = x.zxid, x.time
 	n.version++
-	x.Events = append(x.Events, Event{proto.NodeDataChanged, path})
+	x.Events = append(x.Events, Event{proto.NodeDataChanged, path, n.acl})
 	return n.stat(), proto.OK
 }
 
