@@ -148,15 +148,6 @@ func (b *Broker) describeCluster(_ context.Context, r *wire.Request, req *kmsg.D
 	return response
 }
 
-// listReassignments serves ListPartitionReassignments: none can be started here, so there are none.
-func (b *Broker) listReassignments(context.Context, *kmsg.ListPartitionReassignmentsRequest) *kmsg.ListPartitionReassignmentsResponse {
-	response := kmsg.NewPtrListPartitionReassignmentsResponse()
-	if !b.controller.Active() {
-		response.ErrorCode = kerr.NotController.Code
-	}
-	return response
-}
-
 // awaitLed waits until a topic has count partitions that all have a leader, as this broker sees it.
 func (b *Broker) awaitLed(ctx context.Context, topic string, count int) error {
 	return b.cache.Wait(ctx, func(c *metadata.Cluster) bool { return c.Led(topic, count) })

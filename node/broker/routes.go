@@ -44,7 +44,8 @@ func (b *Broker) routes() map[int16]handler {
 		37: on(b.createPartitions),
 		43: on(b.controller.ElectLeaders),
 		44: on(b.incrementalAlterConfigs),
-		46: on(b.listReassignments),
+		45: on(b.controller.AlterPartitionAssignments),
+		46: on(b.controller.ListPartitionReassignments),
 		56: on(b.controller.AlterPartition),
 		60: onFrom(b.describeCluster),
 	}

@@ -94,6 +94,9 @@ func (t *term) alterPartition(req *kmsg.AlterPartitionRequest) (*kmsg.AlterParti
 	for _, c := range made {
 		written[c.partition] = true
 		t.batch.metadata[c.partition] = true
+		if p := c.partition; p.placement().moving() { // once the leader has its answer
+			t.after(0, "reassignment", func() error { _, err := t.arrive(p); return err })
+		}
 	}
 	for _, c := range changes {
 		if written[c.partition] {

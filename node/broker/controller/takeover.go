@@ -15,7 +15,7 @@ import (
 //  2. read brokers, topics and states; tell every broker who is there;
 //  3. take replicas of dead brokers out of the ISRs; elect leaders where there is none;
 //  4. tell every broker the state of its replicas, and then of everything;
-//  5. go on with deletions and wishes; look for leaders to move back from now on.
+//  5. go on with deletions, reassignments and wishes; look for leaders to move back from now on.
 func (t *term) takeOver() error {
 	if err := t.watchController(); err != nil {
 		return err
@@ -58,6 +58,9 @@ func (t *term) takeOver() error {
 	t.flush()
 
 	if err := t.resumeDeletions(); err != nil {
+		return err
+	}
+	if err := t.resumeReassignments(); err != nil {
 		return err
 	}
 	if err := t.electionWished(); err != nil {
