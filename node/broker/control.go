@@ -24,6 +24,9 @@ func (b *Broker) updateMetadata(_ context.Context, req *kmsg.UpdateMetadataReque
 		return response
 	}
 	b.configs.Forget(deleted...)
+	for _, topic := range deleted {
+		b.groups.TopicDeleted(topic)
+	}
 	return response
 }
 

@@ -2,7 +2,9 @@ package broker
 
 import (
 	"context"
+	"slices"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kdrill/node/broker/metadata"
@@ -12,10 +14,13 @@ import (
 // produce appends records. A client that asked a former leader is told where the leader is (KIP-951), so that it can go
 // on without asking for metadata first.
 func (b *Broker) produce(ctx context.Context, r *wire.Request) kmsg.Response {
-	resp := b.replicas.Produce(ctx, r.Body.(*kmsg.ProduceRequest))
+	req := r.Body.(*kmsg.ProduceRequest)
+	refused := takeInternal(req, r.ClientID)
+	resp := b.replicas.Produce(ctx, req)
 	if resp == nil {
 		return nil
 	}
+	resp.Topics = append(resp.Topics, refused...)
 	var leaders []int32
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
@@ -28,6 +33,31 @@ func (b *Broker) produce(ctx context.Context, r *wire.Request) kmsg.Response {
 		resp.Brokers = append(resp.Brokers, kmsg.ProduceResponseBroker{NodeID: id, Host: e.Host, Port: e.Port, Rack: b.cache.Current().Brokers[id].Rack})
 	}
 	return resp
+}
+
+// internalClient may write to internal topics, by an agreement among Kafka's tools.
+const internalClient = "__admin_client"
+
+// takeInternal takes internal topics out of a request: only coordinators write there.
+func takeInternal(req *kmsg.ProduceRequest, clientID string) (refused []kmsg.ProduceResponseTopic) {
+	if clientID == internalClient {
+		return nil
+	}
+	req.Topics = slices.DeleteFunc(req.Topics, func(t kmsg.ProduceRequestTopic) bool {
+		if !isInternal(t.Topic) {
+			return false
+		}
+		topic := kmsg.NewProduceResponseTopic()
+		topic.Topic = t.Topic
+		for _, p := range t.Partitions {
+			part := kmsg.NewProduceResponseTopicPartition()
+			part.Partition, part.ErrorCode, part.BaseOffset = p.Partition, kerr.InvalidTopicException.Code, -1
+			topic.Partitions = append(topic.Partitions, part)
+		}
+		refused = append(refused, topic)
+		return true
+	})
+	return refused
 }
 
 // fetch reads records, with the same hint.

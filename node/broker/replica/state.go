@@ -110,6 +110,9 @@ func (r *Replicas) place(at placement) (*partition, error) {
 		}
 		return nil, err
 	}
+	if p != nil {
+		r.dropForeign(p, knownEpoch, at.topicID)
+	}
 	p, err := r.open(at.key)
 	if err != nil {
 		r.log.Error("partition not opened", "partition", at.String(), "err", err)
@@ -126,6 +129,19 @@ func (r *Replicas) place(at placement) (*partition, error) {
 		r.cfg.OnResign(p.Topic, p.Partition)
 	}
 	return p, nil
+}
+
+// dropForeign deletes what is on disk of another topic of the same name, which was deleted while this broker was away.
+func (r *Replicas) dropForeign(p *partition, knownEpoch int32, id [16]byte) {
+	found := p.log.TopicID()
+	if knownEpoch >= 0 || id == ([16]byte{}) || found == ([16]byte{}) || found == id {
+		return
+	}
+	r.log.Warn("replica of a former topic of that name deleted", "partition", p.String(), "end", p.log.End())
+	r.forget(p)
+	if err := r.cfg.Dir.Delete(p.log); err != nil {
+		r.log.Error("partition not deleted", "partition", p.String(), "err", err)
+	}
 }
 
 // assume changes a partition's role to what the controller said; led and leads tell whether it led before and does now.
@@ -161,6 +177,9 @@ func (r *Replicas) assume(p *partition, s *kmsg.LeaderAndISRRequestTopicPartitio
 func (r *Replicas) identify(p *partition, id [16]byte) {
 	if id == ([16]byte{}) {
 		return
+	}
+	if err := p.log.SetTopicID(id); err != nil {
+		r.log.Error("topic id not written", "partition", p.String(), "err", err)
 	}
 	p.mu.Lock()
 	p.topicID = id
