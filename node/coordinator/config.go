@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"crypto/tls"
 	"errors"
 	"io/fs"
 	"net"
@@ -20,8 +21,10 @@ type settings struct {
 	id                     uint64
 	tick                   time.Duration
 	dataDir, logDir        string
-	clientAddr             string
-	maxConnections         int // per address, 0 for no limit
+	clientAddr             string      // "" if there are only TLS clients
+	secureAddr             string      // "" if there are none
+	tls                    *tls.Config // of secureAddr
+	maxConnections         int         // per address, 0 for no limit
 	minSession, maxSession time.Duration
 	snapCount              uint64
 	snapRetain             int
@@ -49,7 +52,7 @@ type member struct {
 // known are names of Apache ZooKeeper's configuration that mean nothing here (yet).
 var known = []string{
 	"initLimit", "syncLimit", "electionAlg", "leaderServes", "connectToLearnerMasterLimit", "globalOutstandingLimit",
-	"preAllocSize", "commitLogCount", "maxCnxns", "clientPortListenBacklog", "secureClientPort", "secureClientPortAddress",
+	"preAllocSize", "commitLogCount", "maxCnxns", "clientPortListenBacklog", "secureClientPortAddress",
 	"observerMasterPort", "peerType", "standaloneEnabled", "dynamicConfigFile", "skipACL", "quorumListenOnAllIPs",
 	"cnxTimeout", "fsync.warningthresholdms", "forceSync", "localSessionsEnabled", "localSessionsUpgradingEnabled", "sslQuorum",
 	"portUnification", "traceFile", "emulate353TTLNodes", "serverCnxnFactory", "authProvider",
@@ -78,10 +81,6 @@ func load(path string) (*settings, error) {
 	s.snapCount = uint64(f.Int("snapCount", 10_000, 2, 1<<30))
 	s.snapRetain = int(f.Int("autopurge.snapRetainCount", 3, 1, 1000))
 	s.maxBuffer = int(f.Int("jute.maxbuffer", 0xfffff, 1024, 1<<28))
-	if f.Has("clientPort") || !f.Has("secureClientPort") {
-		f.Require("clientPort")
-	}
-	s.clientAddr = net.JoinHostPort(f.String("clientPortAddress", "127.0.0.1"), strconv.FormatInt(f.Int("clientPort", 0, 0, 65535), 10))
 	s.minSession = sessionLimit(f, "minSessionTimeout", 2*s.tick)
 	s.maxSession = sessionLimit(f, "maxSessionTimeout", 20*s.tick)
 	if s.minSession > s.maxSession {
@@ -102,6 +101,8 @@ func load(path string) (*settings, error) {
 	}
 	s.readHTTP(f)
 	s.members = members(f)
+	s.readTLS(f)
+	s.readClientPort(f)
 	s.unused = f.Unused()
 	for _, e := range s.unused {
 		if !slices.Contains(known, e.Key) && !slices.ContainsFunc(knownPrefixes, func(p string) bool { return strings.HasPrefix(e.Key, p) }) {
@@ -111,7 +112,33 @@ func load(path string) (*settings, error) {
 	if err := f.Err(); err != nil {
 		return nil, err
 	}
-	return s, s.readID()
+	if err := s.readID(); err != nil {
+		return nil, err
+	}
+	for _, m := range s.members {
+		if m.id == s.id && s.clientAddr == "" {
+			s.clientAddr = m.clientAddr
+		}
+	}
+	return s, nil
+}
+
+// readClientPort reads where clients connect, which a node's own server line may say too.
+func (s *settings) readClientPort(f *config.File) {
+	host, port := f.String("clientPortAddress", "127.0.0.1"), strconv.FormatInt(f.Int("clientPort", 0, 0, 65535), 10)
+	if f.Has("clientPort") {
+		s.clientAddr = net.JoinHostPort(host, port)
+		return
+	}
+	missing := func(m member) bool { return m.clientAddr == "" }
+	if s.secureAddr == "" && (len(s.members) == 0 || slices.ContainsFunc(s.members, missing)) {
+		f.Require("clientPort")
+	}
+	for i, m := range s.members {
+		if m.clientAddr != "" && !strings.Contains(m.clientAddr, ":") {
+			s.members[i].clientAddr = net.JoinHostPort(host, m.clientAddr)
+		}
+	}
 }
 
 // readHTTP reads what is served over HTTP. The admin server is off unless it is asked for: on one machine with several

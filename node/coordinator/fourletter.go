@@ -158,7 +158,11 @@ func dump(s *Server, b *strings.Builder) {
 func conf(s *Server, b *strings.Builder) {
 	_, port, _ := net.SplitHostPort(s.addr)
 	data, logs := s.diskUse()
-	fmt.Fprintf(b, "clientPort=%s\nsecureClientPort=-1\ndataDir=%s\ndataDirSize=%d\ndataLogDir=%s\ndataLogSize=%d\n", port,
+	secure := "-1"
+	if s.cfg.secureAddr != "" {
+		_, secure, _ = net.SplitHostPort(s.cfg.secureAddr)
+	}
+	fmt.Fprintf(b, "clientPort=%s\nsecureClientPort=%s\ndataDir=%s\ndataDirSize=%d\ndataLogDir=%s\ndataLogSize=%d\n", port, secure,
 		s.cfg.dataDir, data, s.cfg.logDir, logs)
 	fmt.Fprintf(b, "tickTime=%d\nmaxClientCnxns=%d\nminSessionTimeout=%d\nmaxSessionTimeout=%d\n", s.cfg.tick.Milliseconds(),
 		s.cfg.maxConnections, s.cfg.minSession.Milliseconds(), s.cfg.maxSession.Milliseconds())

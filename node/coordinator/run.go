@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -50,26 +51,37 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 type node struct {
 	server  *Server
 	quorum  *quorum.Node
-	clients net.Listener
+	clients []net.Listener
 
 	admin, metrics net.Listener // nil if they are not served
 }
 
 func newNode(s *settings, log *slog.Logger) (n *node, err error) {
-	clients, err := net.Listen("tcp", s.clientAddr)
-	if err != nil {
-		return nil, listenError("clientPort", err)
-	}
+	var clients []net.Listener
 	defer func() {
 		if err != nil {
-			clients.Close()
+			for _, l := range clients {
+				l.Close()
+			}
 		}
 	}()
-	admin, err := listenHTTP("admin.serverPort", s.adminAddr)
+	for _, at := range []struct{ key, addr string }{{"clientPort", s.clientAddr}, {"secureClientPort", s.secureAddr}} {
+		l, err := listenAt(at.key, at.addr)
+		switch {
+		case err != nil:
+			return nil, err
+		case l == nil:
+			continue
+		case at.key == "secureClientPort":
+			l = tls.NewListener(l, s.tls)
+		}
+		clients = append(clients, l)
+	}
+	admin, err := listenAt("admin.serverPort", s.adminAddr)
 	if err != nil {
 		return nil, err
 	}
-	metrics, err := listenHTTP("metricsProvider.httpPort", s.metricsAddr)
+	metrics, err := listenAt("metricsProvider.httpPort", s.metricsAddr)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +111,7 @@ func newNode(s *settings, log *slog.Logger) (n *node, err error) {
 	if found.TruncatedBytes > 0 {
 		log.Warn("cut off the end of the log: a write that was not finished", "file", found.TruncatedFile, "bytes", found.TruncatedBytes)
 	}
-	server := newServer(s, log, clients.Addr().String())
+	server := newServer(s, log, clients[0].Addr().String())
 	q, err := quorum.New(quorum.Config{
 		ID: s.id, Peers: peers, Listener: quorumListener, Store: st, Applier: server, Log: log,
 		Tick: raftTick, ElectionTicks: s.electionTicks(), SnapshotCount: s.snapCount, SnapshotBytes: 4 << 20,
@@ -128,8 +140,8 @@ func (s *settings) peers() (map[uint64]string, net.Listener, error) {
 	return peers, l, nil
 }
 
-// listenHTTP listens on addr, or returns nil if that is empty.
-func listenHTTP(key, addr string) (net.Listener, error) {
+// listenAt listens on addr, or returns nil if that is empty.
+func listenAt(key, addr string) (net.Listener, error) {
 	if addr == "" {
 		return nil, nil
 	}

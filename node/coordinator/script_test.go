@@ -298,13 +298,22 @@ func sceneACL(p *player) {
 	world, readOnly := proto.ID{Scheme: "world", ID: "anyone"}, int32(proto.PermRead)
 	alice := proto.ID{Scheme: "digest", ID: "alice:aYXlLOpEooaV1cRAvUL1fp9Qt7E="}
 	for _, acl := range [][]proto.ACL{
-		{}, {{Perms: 31, ID: proto.ID{Scheme: "auth"}}}, {{Perms: 31, ID: proto.ID{Scheme: "nonsense", ID: "x"}}},
-		{{Perms: 31, ID: proto.ID{Scheme: "world", ID: "nobody"}}}, {{Perms: 31, ID: proto.ID{Scheme: "digest", ID: "x"}}},
-		{{Perms: 31, ID: proto.ID{Scheme: "digest", ID: "x:y:z"}}}, {{Perms: 31, ID: proto.ID{Scheme: "digest", ID: ":y"}}},
-		{{Perms: 31, ID: proto.ID{Scheme: "ip", ID: "nowhere"}}}, {{Perms: 31, ID: proto.ID{Scheme: "ip", ID: "10.0.0.0/33"}}},
-		{{Perms: 31, ID: proto.ID{Scheme: "ip", ID: "10.0.0.0/8"}}}, {{Perms: 31, ID: proto.ID{Scheme: "super", ID: "x"}}},
-		{{Perms: 31, ID: proto.ID{Scheme: "sasl", ID: "x"}}}, {{Perms: 31, ID: proto.ID{Scheme: "x509", ID: "x"}}},
-		{{Perms: 0, ID: world}}, {{Perms: 31, ID: world}, {Perms: 31, ID: world}}, {{Perms: 99, ID: world}},
+		{},
+		{{Perms: 31, ID: proto.ID{Scheme: "auth"}}},
+		{{Perms: 31, ID: proto.ID{Scheme: "nonsense", ID: "x"}}},
+		{{Perms: 31, ID: proto.ID{Scheme: "world", ID: "nobody"}}},
+		{{Perms: 31, ID: proto.ID{Scheme: "digest", ID: "x"}}},
+		{{Perms: 31, ID: proto.ID{Scheme: "digest", ID: "x:y:z"}}},
+		{{Perms: 31, ID: proto.ID{Scheme: "digest", ID: ":y"}}},
+		{{Perms: 31, ID: proto.ID{Scheme: "ip", ID: "nowhere"}}},
+		{{Perms: 31, ID: proto.ID{Scheme: "ip", ID: "10.0.0.0/33"}}},
+		{{Perms: 31, ID: proto.ID{Scheme: "ip", ID: "10.0.0.0/8"}}},
+		{{Perms: 31, ID: proto.ID{Scheme: "super", ID: "x"}}},
+		{{Perms: 31, ID: proto.ID{Scheme: "sasl", ID: "x"}}},
+		{{Perms: 31, ID: proto.ID{Scheme: "x509", ID: "x"}}},
+		{{Perms: 0, ID: world}},
+		{{Perms: 31, ID: world}, {Perms: 31, ID: world}},
+		{{Perms: 99, ID: world}},
 	} {
 		p.createACL("a", "/acl-", "", proto.FlagSequential, acl)
 	}

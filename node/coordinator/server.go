@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"kdrill/node/coordinator/proto"
 	"kdrill/node/coordinator/quorum"
 	"kdrill/node/coordinator/session"
@@ -54,13 +56,19 @@ func newServer(s *settings, log *slog.Logger, addr string) *Server {
 }
 
 // run accepts clients and watches over sessions until ctx is done.
-func (s *Server) run(ctx context.Context, l net.Listener) error {
+func (s *Server) run(ctx context.Context, listeners []net.Listener) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { s.watchSessions(ctx); return nil })
+	g.Go(func() error { s.reap(ctx); return nil })
+	for _, l := range listeners {
+		g.Go(func() error { return s.accept(ctx, l) })
+	}
+	return g.Wait()
+}
+
+func (s *Server) accept(ctx context.Context, l net.Listener) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	ctx, end := context.WithCancel(ctx)
-	defer end()
-	wg.Go(func() { s.watchSessions(ctx) })
-	wg.Go(func() { s.reap(ctx) })
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	for {
