@@ -12,11 +12,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"kdrill/cluster"
+	"kdrill/testdata/races"
 )
 
 // TestMain makes the test binary the program: scripts and tests run "kdrill" as users do.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(races.Watched{Tests: m}, map[string]func(){
 		"kdrill": func() { os.Exit(Main(os.Args[1:])) },
 	})
 }

@@ -54,6 +54,7 @@ type story struct{}
 // prepareStory gives a story a home, and takes down what it left running.
 func prepareStory(env *testscript.Env) error {
 	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("GORACE", os.Getenv("GORACE"))
 	env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 	env.Values[story{}] = env
 	env.Defer(func() {

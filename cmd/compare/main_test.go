@@ -13,11 +13,12 @@ import (
 
 	"kdrill/cluster"
 	"kdrill/cmd"
+	"kdrill/testdata/races"
 )
 
 // TestMain makes the test binary the program: stories run "kdrill" as users do.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(races.Watched{Tests: m}, map[string]func(){
 		"kdrill": func() { os.Exit(cmd.Main(os.Args[1:])) },
 	})
 }

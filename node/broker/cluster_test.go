@@ -22,6 +22,7 @@ import (
 
 	"kdrill/node/coordinator"
 	"kdrill/node/wire"
+	"kdrill/testdata/races"
 )
 
 // TestMain makes the test binary a node, too: clusters of tests are real processes.
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 	roles := map[string]func(context.Context, string, io.Writer) error{"broker": Run, "coordinator": coordinator.Run}
 	run, ok := roles[os.Getenv("KDRILL_TEST_NODE")]
 	if !ok {
-		os.Exit(m.Run())
+		os.Exit(races.Watched{Tests: m}.Run())
 	}
 	if limit, err := strconv.ParseUint(os.Getenv("KDRILL_TEST_FILE_SIZE"), 10, 64); err == nil { // stands for a disk that is full
 		signal.Ignore(syscall.SIGXFSZ)

@@ -18,13 +18,15 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"kdrill/testdata/races"
 )
 
 // TestMain lets the test binary be a node: tests kill real processes.
 func TestMain(m *testing.M) {
 	config := os.Getenv("COORDINATOR_CONFIG")
 	if config == "" {
-		os.Exit(m.Run())
+		os.Exit(races.Watched{Tests: m}.Run())
 	}
 	if limit, err := strconv.ParseUint(os.Getenv("COORDINATOR_FILE_LIMIT"), 10, 64); err == nil {
 		syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit})
