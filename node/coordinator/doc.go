@@ -8,6 +8,8 @@
 // state); what depends on time, randomness or one node's connections stays outside: session timeouts are package
 // session, watches belong to the node that the client is connected to.
 //
+// Beside its clients a node answers four-letter words, Apache's admin commands over HTTP and Prometheus.
+//
 // Server.mu guards the state. Entries are applied under its write lock, reads happen under its read lock, and whatever
 // goes into a connection's queue goes there under one of the two. This is why an event reaches a client before
 // any reply that shows the change, and not before the reply that set the watch. Each connection has two goroutines: one

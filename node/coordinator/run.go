@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"kdrill/node/coordinator/quorum"
+	"kdrill/node/coordinator/state"
 	"kdrill/node/coordinator/store"
 )
 
@@ -32,6 +33,9 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 	log := slog.New(slog.NewTextHandler(out, nil))
 	for _, e := range s.unused {
 		log.Info("setting known to ZooKeeper, not used", "key", e.Key, "line", e.Line)
+	}
+	if s.rules&state.AllowReconfig != 0 {
+		log.Warn("reconfigEnabled: members cannot be changed while the ensemble runs, reconfig is answered with unimplemented")
 	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(50) // the state lives long and requests are small: memory is dearer than collecting
