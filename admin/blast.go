@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // Blast is what would happen if one node ended now.
@@ -49,17 +50,21 @@ type TopicPartition struct {
 	Partition int32  `json:"partition"`
 }
 
-// BlastRadius says what would happen if a broker ended now.
-func BlastRadius(s *Snapshot, broker int32) Blast {
-	b := Blast{Node: NodeName(broker), Controller: s.Controller == broker}
+// BlastRadius says what would happen if these brokers ended now, all at once.
+func BlastRadius(s *Snapshot, brokers ...int32) Blast {
+	names := make([]string, len(brokers))
+	for i, id := range brokers {
+		names[i] = NodeName(id)
+	}
+	b := Blast{Node: strings.Join(names, " and "), Controller: slices.Contains(brokers, s.Controller)}
 	for i := range s.Topics {
 		t := &s.Topics[i]
 		for j := range t.Partitions {
-			b.hit(s, t, &t.Partitions[j], broker)
+			b.hit(s, t, &t.Partitions[j], brokers)
 		}
 	}
 	for _, g := range s.Groups {
-		if g.Coordinator == broker {
+		if slices.Contains(brokers, g.Coordinator) {
 			b.Groups = append(b.Groups, g.ID)
 		}
 	}
@@ -67,15 +72,15 @@ func BlastRadius(s *Snapshot, broker int32) Blast {
 }
 
 // hit adds what happens to one partition.
-func (b *Blast) hit(s *Snapshot, t *Topic, p *Partition, broker int32) {
-	if !slices.Contains(p.ISR, broker) && p.Leader != broker {
+func (b *Blast) hit(s *Snapshot, t *Topic, p *Partition, brokers []int32) {
+	left := without(p.ISR, brokers)
+	if len(left) == len(p.ISR) && !slices.Contains(brokers, p.Leader) {
 		return
 	}
 	at := TopicPartition{t.Name, p.ID}
-	left := without(p.ISR, []int32{broker})
-	if p.Leader == broker {
-		next := nextLeader(s, p, broker)
-		b.Loses = append(b.Loses, LeaderMove{at, broker, next})
+	if slices.Contains(brokers, p.Leader) {
+		next := nextLeader(s, p, brokers)
+		b.Loses = append(b.Loses, LeaderMove{at, p.Leader, next})
 		if next < 0 {
 			b.Offline = append(b.Offline, at)
 			return
@@ -88,11 +93,11 @@ func (b *Blast) hit(s *Snapshot, t *Topic, p *Partition, broker int32) {
 	}
 }
 
-// nextLeader is whom the controller elects when broker ends: the first in the order of assignment that lives and
+// nextLeader is whom the controller elects when brokers end: the first in the order of assignment that lives and
 // is in sync; -1 for nobody.
-func nextLeader(s *Snapshot, p *Partition, broker int32) int32 {
+func nextLeader(s *Snapshot, p *Partition, brokers []int32) int32 {
 	for _, id := range p.Replicas {
-		if id == broker || !slices.Contains(p.ISR, id) {
+		if slices.Contains(brokers, id) || !slices.Contains(p.ISR, id) {
 			continue
 		}
 		if b, ok := s.Broker(id); ok && b.Registered {
@@ -102,18 +107,18 @@ func nextLeader(s *Snapshot, p *Partition, broker int32) int32 {
 	return -1
 }
 
-// CoordinatorBlast says what would happen if the coordinator at address ended now.
-func CoordinatorBlast(s *Snapshot, address string) Blast {
+// CoordinatorBlast says what would happen if the coordinators at these addresses ended now, all at once.
+func CoordinatorBlast(s *Snapshot, addresses ...string) Blast {
 	q := &Quorum{Size: len(s.Coordinators), Needed: len(s.Coordinators)/2 + 1}
 	for _, c := range s.Coordinators {
 		switch {
-		case c.Address == address:
-			q.Leader = c.Role == "leader" || c.Role == "standalone"
+		case slices.Contains(addresses, c.Address):
+			q.Leader = q.Leader || c.Role == "leader" || c.Role == "standalone"
 		case c.Role != "" && c.Error == "":
 			q.Serving++
 		}
 	}
-	return Blast{Node: address, Quorum: q}
+	return Blast{Node: strings.Join(addresses, " and "), Quorum: q}
 }
 
 // NextLeaders counts who leads afterwards, most first.

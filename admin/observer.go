@@ -19,12 +19,15 @@ type Observer struct {
 
 	mu       sync.Mutex
 	interest Interest
+	interval time.Duration
 }
 
 // NewObserver makes an observer; Run makes it observe.
 func NewObserver(cfg Config) *Observer {
+	cfg = cfg.withDefaults()
 	return &Observer{
-		cfg:       cfg.withDefaults(),
+		cfg:       cfg,
+		interval:  cfg.Interval,
 		snapshots: make(chan *Snapshot, 1),
 		events:    make(chan Event),
 		nudge:     make(chan struct{}, 1),
@@ -46,7 +49,18 @@ func (o *Observer) SetInterest(i Interest) {
 	o.Refresh()
 }
 
-// Refresh asks for a poll now.
+// SetInterval says how long to wait between two polls from now on; it refreshes at once.
+func (o *Observer) SetInterval(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	o.mu.Lock()
+	o.interval = d
+	o.mu.Unlock()
+	o.Refresh()
+}
+
+// Refresh asks for a poll now; the next one follows an interval later.
 func (o *Observer) Refresh() {
 	select {
 	case o.nudge <- struct{}{}:
@@ -58,6 +72,12 @@ func (o *Observer) wanted() Interest {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.interest
+}
+
+func (o *Observer) every() time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.interval
 }
 
 // Run observes until ctx ends. It fails only for what the user has to mend, such as a wrong client.properties.
@@ -110,7 +130,7 @@ func (o *observation) settle() time.Duration {
 }
 
 func (o *observation) loop(ctx context.Context, znodes <-chan watch.Update) error {
-	tick := time.NewTicker(o.cfg.Interval)
+	tick := time.NewTicker(o.every())
 	defer tick.Stop()
 	publish := time.NewTimer(0)
 	defer publish.Stop()
@@ -138,6 +158,7 @@ func (o *observation) loop(ctx context.Context, znodes <-chan watch.Update) erro
 		case <-tick.C:
 			o.poll(ctx)
 		case <-o.nudge:
+			tick.Reset(o.every())
 			o.poll(ctx)
 		case <-publish.C:
 		}

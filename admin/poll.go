@@ -97,7 +97,7 @@ func (o *observation) askMetadata(ctx context.Context, post func(func(*world))) 
 		if err != nil {
 			w.problem = unreachable(o.cfg.Bootstrap, err).Error()
 			if w.clusterID == "" { // it may just be starting: whoever waits for it should not wait for a whole interval
-				time.AfterFunc(min(o.cfg.Interval, 200*time.Millisecond), o.Refresh)
+				time.AfterFunc(min(o.every(), 200*time.Millisecond), o.Refresh)
 			}
 			return
 		}

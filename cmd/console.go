@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"kdrill/cluster"
 	"kdrill/themes"
 	"kdrill/tui"
+	"kdrill/tui/ui"
 )
 
 // consoleFlags are the flags of the program without a command.
@@ -91,9 +93,27 @@ func (a *app) openConsole(ctx context.Context, f consoleFlags) (tui.Outcome, *cl
 		return tui.Outcome{}, nil, err
 	}
 	target.Interval = f.refresh
-	cfg.Contexts = a.otherClusters(ctx)
+	cfg.Contexts, cfg.Flags = a.otherClusters(ctx), a.targetFlags()
 	outcome, err := a.show(ctx, cfg, client, target)
 	return outcome, client, err
+}
+
+// targetFlags are the flags that make another command line mean the same cluster.
+func (a *app) targetFlags() string {
+	var words []string
+	add := func(flag, value string) {
+		if value != "" {
+			words = append(words, flag+" "+ui.Quote(value))
+		}
+	}
+	if a.foreign() {
+		add("--bootstrap-server", strings.Join(a.bootstrap, ","))
+		add("--zookeeper", a.zookeeper)
+		add("--command-config", a.commandConfig)
+	} else if a.cluster != "default" {
+		add("--cluster", a.cluster)
+	}
+	return strings.Join(words, " ")
 }
 
 // raiseLocal starts what of the local cluster does not run, and returns it.

@@ -161,25 +161,39 @@ func newTopicAlter(a *app) *cobra.Command {
 func newTopicDelete(a *app) *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
-		Use:   "delete NAME",
-		Short: "Delete a topic and its records",
-		Args:  oneArg("name of the topic"),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		Use:   "delete NAME…",
+		Short: "Delete topics and their records",
+		Args: func(c *cobra.Command, names []string) error {
+			if len(names) == 0 {
+				return usagef("%s: give the name of at least one topic", c.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, names []string) error {
 			return a.withClient(cmd.Context(), func(client *admin.Client) error {
-				if !yes {
-					if err := a.confirmDelete(cmd.Context(), client, args[0]); err != nil {
+				for _, name := range names {
+					if err := a.deleteTopic(cmd.Context(), client, name, yes); err != nil {
 						return err
 					}
 				}
-				if err := client.DeleteTopic(cmd.Context(), args[0]); err != nil {
-					return err
-				}
-				return a.done("deleted", args[0])
+				return nil
 			})
 		},
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return c
+}
+
+func (a *app) deleteTopic(ctx context.Context, client *admin.Client, name string, yes bool) error {
+	if !yes {
+		if err := a.confirmDelete(ctx, client, name); err != nil {
+			return err
+		}
+	}
+	if err := client.DeleteTopic(ctx, name); err != nil {
+		return err
+	}
+	return a.done("deleted", name)
 }
 
 // confirmDelete has the name typed again.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -62,7 +63,7 @@ func (c *commands) perform(ctx context.Context, d ui.Deed) (string, error) {
 		if c.nodes == nil {
 			return "", errors.New("nobody supervises the nodes of this cluster")
 		}
-		return capital(string(f.Verb)) + " sent to " + f.Node + ".", c.nodes.Do(ctx, f.Node, f.Verb, "console")
+		return c.fault(ctx, f)
 	}
 	if c.kafka == nil {
 		return "", errNoCluster
@@ -70,8 +71,8 @@ func (c *commands) perform(ctx context.Context, d ui.Deed) (string, error) {
 	switch d := d.(type) {
 	case ui.CreateTopic:
 		return "Topic " + d.Spec.Name + " created.", c.kafka.CreateTopic(ctx, d.Spec)
-	case ui.DeleteTopic:
-		return "Topic " + d.Topic + " deleted.", c.kafka.DeleteTopic(ctx, d.Topic)
+	case ui.DeleteTopics:
+		return c.deleteTopics(ctx, d.Topics)
 	case ui.AddPartitions:
 		return fmt.Sprintf("Topic %s has %d partitions.", d.Topic, d.Total), c.kafka.AddPartitions(ctx, d.Topic, d.Total)
 	case ui.AlterConfig:
@@ -86,6 +87,36 @@ func (c *commands) perform(ctx context.Context, d ui.Deed) (string, error) {
 		return c.elect(ctx, d)
 	}
 	return "", fmt.Errorf("%T: not known", d)
+}
+
+// fault does it to one node after the other; the first that fails ends it.
+func (c *commands) fault(ctx context.Context, f ui.Fault) (string, error) {
+	for i, node := range f.Nodes() {
+		if err := c.nodes.Do(ctx, node, f.Verb, "console"); err != nil {
+			return "", after(f.Nodes()[:i], string(f.Verb)+" sent to", err)
+		}
+	}
+	return capital(string(f.Verb)) + " sent to " + ui.And(f.Nodes()) + ".", nil
+}
+
+func (c *commands) deleteTopics(ctx context.Context, topics []string) (string, error) {
+	for i, topic := range topics {
+		if err := c.kafka.DeleteTopic(ctx, topic); err != nil {
+			return "", after(topics[:i], "deleted", err)
+		}
+	}
+	if len(topics) == 1 {
+		return "Topic " + topics[0] + " deleted.", nil
+	}
+	return ui.Plural(len(topics), "topic") + " deleted.", nil
+}
+
+// after says what was done before an error ended it.
+func after(done []string, what string, err error) error {
+	if len(done) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w (before that, %s %s)", err, what, ui.And(done))
 }
 
 func (c *commands) produce(ctx context.Context, p ui.Produce) (string, error) {
@@ -132,10 +163,30 @@ func (c *commands) readConfigs(topic string) tea.Cmd {
 	}
 }
 
-// save writes a file that must not exist yet.
+// pace tells the observer how often to look.
+func (c *commands) pace(every time.Duration) {
+	if c.observer != nil {
+		c.observer.SetInterval(every)
+	}
+}
+
+// createFile makes a file that did not exist: name.txt, or name-2.txt if there is one already, and so on.
+func createFile(name string) (*os.File, error) {
+	extension := filepath.Ext(name)
+	base := strings.TrimSuffix(name, extension)
+	for n := 2; ; n++ {
+		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if !errors.Is(err, os.ErrExist) || n > 1000 {
+			return file, err
+		}
+		name = fmt.Sprintf("%s-%d%s", base, n, extension)
+	}
+}
+
+// save writes a file of its own.
 func (c *commands) save(s ui.Save) tea.Cmd {
 	return func() tea.Msg {
-		file, err := os.OpenFile(s.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		file, err := createFile(s.Name)
 		if err == nil {
 			_, err = file.WriteString(s.Text)
 			err = errors.Join(err, file.Close())
@@ -143,7 +194,7 @@ func (c *commands) save(s ui.Save) tea.Cmd {
 		if err != nil {
 			return ui.Toast{Text: "Not saved: " + err.Error(), Role: themes.Bad}
 		}
-		path, _ := filepath.Abs(s.Name)
+		path, _ := filepath.Abs(file.Name())
 		return ui.Toast{Text: "Saved to " + path}
 	}
 }

@@ -15,6 +15,7 @@ import (
 type Config struct {
 	Cluster  string // its name, or the bootstrap address of a cluster that is not local
 	Contexts []string
+	Flags    string // of a command line that means this cluster: "--cluster other"
 
 	Snapshots <-chan *admin.Snapshot // newest wins
 	Events    <-chan admin.Event
@@ -40,6 +41,7 @@ type Config struct {
 // Observer is told what to look at.
 type Observer interface {
 	SetInterest(admin.Interest)
+	SetInterval(time.Duration)
 	Refresh()
 }
 

@@ -204,6 +204,7 @@ func (c *console) sees(fragments ...string) {
 
 // fake is the cluster behind the console: it notes what it is asked to do.
 type fake struct {
+	every    time.Duration // between two looks
 	deeds    []string
 	interest admin.Interest
 	fail     error
@@ -213,6 +214,8 @@ func (f *fake) note(format string, args ...any) error {
 	f.deeds = append(f.deeds, fmt.Sprintf(format, args...))
 	return f.fail
 }
+
+func (f *fake) SetInterval(d time.Duration) { f.every = d }
 
 func (f *fake) SetInterest(i admin.Interest) { f.interest = i }
 func (f *fake) Refresh()                     {}

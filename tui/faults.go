@@ -25,14 +25,18 @@ func (m *Model) askFault(f ui.Fault) tea.Cmd {
 	if m.data.Access.NoFaults != "" {
 		return m.toast(ui.Toast{Text: string(f.Verb) + ": " + m.data.Access.NoFaults, Role: themes.Warn})
 	}
-	node, ok := m.data.Node(f.Node)
-	if !ok {
-		return m.toast(ui.Toast{Text: f.Node + " is not a node of this cluster.", Role: themes.Warn})
+	nodes := make([]cluster.NodeStatus, 0, 1+len(f.Also))
+	for _, name := range f.Nodes() {
+		node, ok := m.data.Node(name)
+		if !ok {
+			return m.toast(ui.Toast{Text: name + " is not a node of this cluster.", Role: themes.Warn})
+		}
+		nodes = append(nodes, node)
 	}
 	name := capital(string(f.Verb))
-	title := fmt.Sprintf("%s %s (%s", name, f.Node, signals[f.Verb])
-	if node.PID > 0 {
-		title += fmt.Sprintf(", pid %d", node.PID)
+	title := fmt.Sprintf("%s %s (%s", name, ui.And(f.Nodes()), signals[f.Verb])
+	if len(nodes) == 1 && nodes[0].PID > 0 {
+		title += fmt.Sprintf(", pid %d", nodes[0].PID)
 	}
 	title += ")"
 	if f.Role != "" {
@@ -40,20 +44,21 @@ func (m *Model) askFault(f ui.Fault) tea.Cmd {
 	}
 	return m.push(&ui.Confirm{
 		Title:   title,
-		Body:    m.consequences(f, node),
-		Same:    f.Line(),
+		Body:    m.consequences(f.Verb, nodes),
+		Same:    m.data.Line(f),
 		Choices: []ui.Choice{{Name: name, Danger: true, Act: ui.Wish(confirmed{f})}},
 	})
 }
 
 func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 
-// consequences are the lines that say what a fault hits.
-func (m *Model) consequences(f ui.Fault, node cluster.NodeStatus) []ui.Line {
+// consequences are the lines that say what a fault hits: that of all nodes together.
+func (m *Model) consequences(verb cluster.Verb, nodes []cluster.NodeStatus) []ui.Line {
+	running := slices.DeleteFunc(slices.Clone(nodes), func(n cluster.NodeStatus) bool { return n.PID == 0 })
 	switch {
-	case f.Verb == cluster.Resume:
+	case verb == cluster.Resume:
 		return []ui.Line{ui.Plain("It goes on where it stood still. Whoever took its place stays in it.")}
-	case node.PID == 0:
+	case len(running) == 0:
 		return []ui.Line{ui.Plain("It does not run: it is started and joins again.")}
 	case m.data.Snapshot == nil:
 		return []ui.Line{ui.Styled(themes.Warn, "What it hits is not known: the cluster has not been seen yet.")}
@@ -69,13 +74,23 @@ func (m *Model) consequences(f ui.Fault, node cluster.NodeStatus) []ui.Line {
 			lines = append(lines, append(label, l...))
 		}
 	}
-	if node.Role != cluster.Broker {
-		coordinatorFacts(admin.CoordinatorBlast(m.data.Snapshot, node.Address), fact)
-		return lines
+	var brokers []int32
+	var coordinators []string
+	for _, n := range running {
+		if n.Role == cluster.Broker {
+			brokers = append(brokers, int32(n.ID))
+		} else {
+			coordinators = append(coordinators, n.Address)
+		}
 	}
-	b := admin.BlastRadius(m.data.Snapshot, int32(node.ID))
-	brokerFacts(b, fact)
-	fact("expect", expectation(f.Verb, node), themes.Text)
+	if len(brokers) > 0 {
+		brokerFacts(admin.BlastRadius(m.data.Snapshot, brokers...), fact)
+	}
+	if len(coordinators) > 0 {
+		coordinatorFacts(admin.CoordinatorBlast(m.data.Snapshot, coordinators...), fact)
+	} else {
+		fact("expect", expectation(verb, running[0]), themes.Text)
+	}
 	return lines
 }
 

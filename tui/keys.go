@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -46,7 +47,7 @@ func (m *Model) keys() []ui.Key {
 		{Keys: ":", Does: "command line", Hint: "command", Act: m.openPalette},
 		{Keys: "/", Does: "filter rows: a regular expression, ! inverse, -f fuzzy", Hint: "filter", Not: m.notFiltered(), Act: m.openFilter},
 		{Keys: "?", Does: "help for this screen", Hint: "help", Act: func() tea.Cmd { return m.push(m.help()) }},
-		{Keys: "esc", Does: "clear the filter, or back", Act: m.escape},
+		{Keys: "esc", Does: "clear marks or filter, or back", Act: m.escape},
 		{Keys: "q", Does: "back, or quit", Hint: m.quitHint(), Act: m.quit},
 		{Keys: "ctrl+c", Does: "quit at once"},
 		{Keys: "tab", Does: "next tab", Act: func() tea.Cmd { return m.turnTab(1) }},
@@ -54,6 +55,7 @@ func (m *Model) keys() []ui.Key {
 		{Keys: "[", Does: "back in the history", Act: func() tea.Cmd { return m.turn(-1) }},
 		{Keys: "]", Does: "forward in the history", Act: func() tea.Cmd { return m.turn(1) }},
 		{Keys: "r", Does: "refresh now", Act: m.refresh},
+		{Keys: "ctrl+r", Does: "refresh interval, now " + seconds(m.data.Interval), Act: m.pace},
 		{Keys: "z", Does: "freeze the display, or go on", Act: m.freeze},
 		{Keys: "c", Does: "copy the selected name", Not: m.notSelected(), Act: m.copySelection},
 		{Keys: "x", Does: "what can be done here, as a menu", Act: func() tea.Cmd { return m.push(ui.NewMenu(m.what(), m.screen().Keys())) }},
@@ -136,8 +138,14 @@ func (m *Model) atSection() bool {
 }
 
 func (m *Model) escape() tea.Cmd {
+	if s, ok := m.screen().(ui.Marker); ok && s.Unmark() {
+		return nil
+	}
 	if f, ok := m.screen().(ui.Filterable); ok && f.Filter() != "" {
 		f.SetFilter("")
+		return nil
+	}
+	if m.stopwatch.dismiss() {
 		return nil
 	}
 	if m.atSection() {
@@ -161,6 +169,25 @@ func (m *Model) refresh() tea.Cmd {
 	}
 	return m.toast(ui.Toast{Text: "Refreshing."})
 }
+
+// paces are the times between two looks at the cluster that can be chosen.
+var paces = []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second}
+
+// pace takes the next longer time between two looks, after the longest the shortest.
+func (m *Model) pace() tea.Cmd {
+	next := paces[0]
+	if i := slices.IndexFunc(paces, func(p time.Duration) bool { return p > m.data.Interval }); i >= 0 {
+		next = paces[i]
+	}
+	m.data.Interval = next
+	if m.held != nil {
+		m.held.Interval = next
+	}
+	m.commands.pace(next)
+	return m.toast(ui.Toast{Text: "Refreshing every " + seconds(next) + "."})
+}
+
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'g', 3, 64) + " s" }
 
 func (m *Model) freeze() tea.Cmd {
 	if m.held == nil {
@@ -196,12 +223,17 @@ func (m *Model) quit() tea.Cmd {
 		Title: "Leave the console",
 		Body: []ui.Line{
 			ui.Plain("The cluster " + m.cfg.Cluster + " consists of processes of its own: it can stay up."),
-			ui.Styled(themes.Dim, "kdrill opens the console again, kdrill down stops the cluster."),
+			ui.Styled(themes.Dim, m.ownLine("kdrill")+" opens the console again, "+m.ownLine("kdrill down")+" stops the cluster."),
 		},
 		Cancel:  "Leave it running",
 		First:   ui.Wish(leaveMsg{}),
 		Choices: []ui.Choice{{Name: "Stop it", Act: ui.Wish(leaveMsg{Outcome{Stop: true}})}},
 	})
+}
+
+// ownLine makes a command line mean this cluster.
+func (m *Model) ownLine(line string) string {
+	return strings.TrimSpace(line + " " + m.cfg.Flags)
 }
 
 // leaveMsg ends the console.

@@ -59,7 +59,7 @@ func New(cfg Config) *Model {
 	}
 	m := &Model{cfg: cfg, commands: newCommands(cfg), theme: themes.New(cfg.Theme), width: 80, height: 24}
 	m.screens = map[place]ui.Screen{}
-	m.data = ui.Data{Interval: cfg.Interval, Rates: map[string][]float64{}, Access: access(cfg), Page: 15}
+	m.data = ui.Data{Interval: cfg.Interval, Rates: map[string][]float64{}, Access: access(cfg), Page: 15, Flags: cfg.Flags}
 	m.goTo(place{screen: "overview"})
 	return m
 }

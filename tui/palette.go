@@ -53,7 +53,7 @@ func orders() []order {
 		{"actions", "what was done, as command lines", nil, opens("actions")},
 		{"logs log", "the log of a node", nodeNames, opensNamed("nodes", "log")},
 		{"ctx context", "another cluster", func(m *Model) []string { return m.cfg.Contexts }, (*Model).changeContext},
-		{"elect", "preferred leaders of all partitions", nil, func(m *Model, _ string) tea.Cmd { return m.grant(ui.AskElect(nil)) }},
+		{"elect", "preferred leaders of all partitions", nil, func(m *Model, _ string) tea.Cmd { return m.grant(ui.AskElect(m.data, nil)) }},
 		{"theme", "dark, light or plain", func(*Model) []string { return []string{themes.Dark, themes.Light, themes.Plain} }, (*Model).changeTheme},
 		{"help", "help for this screen", nil, func(m *Model, _ string) tea.Cmd { return m.push(m.help()) }},
 		{"quit q", "leave the console", nil, func(m *Model, _ string) tea.Cmd {

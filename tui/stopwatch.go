@@ -55,6 +55,13 @@ func (w *stopwatch) expire(now time.Time) {
 	}
 }
 
+// dismiss takes the result away at once; it says whether there was one.
+func (w *stopwatch) dismiss() bool {
+	shown := w.running && !w.overAt.IsZero()
+	w.running = w.running && !shown
+	return shown
+}
+
 // open says whether a fault is not recovered from yet.
 func (w *stopwatch) open() bool { return w.running && w.overAt.IsZero() }
 

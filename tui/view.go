@@ -79,7 +79,7 @@ func (m *Model) header() string {
 	if m.cfg.ReadOnly {
 		left = left.Add(themes.Warn, "  read-only")
 	}
-	right := m.health()
+	var right ui.Line
 	if s := m.data.Snapshot; s != nil && s.Problem == "" && m.width >= 60 {
 		role := themes.Text
 		if s.Controller < 0 {
@@ -88,6 +88,7 @@ func (m *Model) header() string {
 		right = right.Dim("   controller ").Add(role, s.ControllerName())
 	}
 	right = append(right.Gap(3), m.freshness()...).Gap(1)
+	right = append(m.health(m.width-left.Width()-right.Width()-2), right...)
 	if s := m.data.Status; s != nil {
 		engine := "  " + s.Engine + "  " + string(s.Timing) + " timing"
 		if left.Width()+ui.Width(engine)+right.Width()+2 <= m.width {
@@ -97,8 +98,8 @@ func (m *Model) header() string {
 	return ui.Ends(left, right, m.width).Render(m.theme.Panel(), m.width)
 }
 
-// health is the state of the cluster in a few words.
-func (m *Model) health() ui.Line {
+// health is the state of the cluster in a few words, in at most width cells.
+func (m *Model) health(width int) ui.Line {
 	s := m.data.Snapshot
 	switch {
 	case s == nil:
@@ -111,7 +112,7 @@ func (m *Model) health() ui.Line {
 	if h.Why != "" {
 		text += ": " + h.Why
 	}
-	text = ui.Cut(text, max(m.width/2, 12), true)
+	text = ui.Cut(text, max(min(width, m.width/2), 12), true)
 	switch h.Level {
 	case admin.Broken:
 		return ui.Styled(themes.Bad, text)

@@ -46,7 +46,7 @@ func (s *Screen) Selection() string {
 	if err != nil || i >= len(s.done) {
 		return ""
 	}
-	return s.done[i].Deed.Line()
+	return s.data.Line(s.done[i].Deed)
 }
 
 // Update takes data and deeds.
@@ -72,7 +72,7 @@ func (s *Screen) fill() {
 		if d.Err != nil {
 			word, result = ui.Cell{Text: "failed", Role: themes.Bad}, ui.Cell{Text: d.Err.Error(), Role: themes.Bad}
 		}
-		rows[i] = ui.Row{ID: strconv.Itoa(i), Cells: []ui.Cell{{Text: s.data.Clock(d.At)[:8], Role: themes.Dim}, word, {Text: d.Deed.Line()}, result}}
+		rows[i] = ui.Row{ID: strconv.Itoa(i), Cells: []ui.Cell{{Text: s.data.Clock(d.At)[:8], Role: themes.Dim}, word, {Text: s.data.Line(d.Deed)}, result}}
 	}
 	s.table.SetRows(rows, s.data)
 }
@@ -86,7 +86,7 @@ func (s *Screen) Keys() []ui.Key {
 	keys := []ui.Key{
 		{Keys: "enter", Does: "copy the command line", Hint: "copy", Not: none, Act: func() tea.Cmd { return ui.Wish(ui.Copy{Text: s.Selection()}) }},
 	}
-	return append(keys, s.table.Keys()...)
+	return s.table.With(keys)
 }
 
 // Title counts.

@@ -116,7 +116,7 @@ func (s *Screen) Keys() []ui.Key {
 		Act: func() tea.Cmd { return ui.Wish(ui.Open{Screen: "group", Arg: s.table.Selection()}) },
 	}}
 	keys = append(keys, ui.CoordinatorKeys(s.data, s.table.Selection())...)
-	return append(keys, s.table.Keys()...)
+	return s.table.With(keys)
 }
 
 func (s *Screen) none() string {

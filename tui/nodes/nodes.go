@@ -39,6 +39,7 @@ func New() *Screen {
 		ui.Column{Title: "holds", Right: true, Priority: 6},
 		ui.Column{Title: "on disk", Right: true, Priority: 7, Min: 7},
 	)}
+	s.table.Marks = true
 	s.table.Empty = "No node is known yet."
 	return s
 }
@@ -51,6 +52,9 @@ func (s *Screen) Filter() string { return s.table.Filter() }
 
 // SetFilter implements ui.Filterable.
 func (s *Screen) SetFilter(text string) { s.table.SetFilter(text) }
+
+// Unmark implements ui.Marker.
+func (s *Screen) Unmark() bool { return s.table.Unmark() }
 
 // Selection is the node under the cursor.
 func (s *Screen) Selection() string { return s.table.Selection() }
@@ -106,11 +110,14 @@ func (s *Screen) Keys() []ui.Key {
 	node := s.table.Selection()
 	log := func() tea.Cmd { return ui.Wish(ui.Open{Screen: "log", Arg: node}) }
 	keys := ui.FaultKeys(s.data, node, "", "there is no node yet")
+	if s.table.Marked() > 0 {
+		keys = ui.FaultsKeys(s.data, s.table.Chosen())
+	}
 	keys = append(keys,
 		ui.Key{Keys: "l enter", Does: "the node's log", Hint: "logs", Not: ui.NoNode(s.data, node), Act: log},
-		ui.Key{Keys: "E", Does: "make preferred replicas lead all partitions again", Hint: "elect preferred", Not: s.data.Access.NoWrites, Act: func() tea.Cmd { return ui.AskElect(nil) }},
+		ui.Key{Keys: "E", Does: "make preferred replicas lead all partitions again", Hint: "elect preferred", Not: s.data.Access.NoWrites, Act: func() tea.Cmd { return ui.AskElect(s.data, nil) }},
 	)
-	return append(keys, s.table.Keys()...)
+	return s.table.With(keys)
 }
 
 // Title counts the nodes.

@@ -87,7 +87,7 @@ func (s *Screen) Keys() []ui.Key {
 		ui.Key{Keys: "l", Does: "the node's log", Hint: "logs", Not: ui.NoNode(s.data, node), Act: func() tea.Cmd { return ui.Wish(ui.Open{Screen: "log", Arg: node}) }},
 		ui.Key{Keys: "enter", Does: "all about the nodes", Hint: "open", Act: func() tea.Cmd { return ui.Wish(ui.Open{Screen: "nodes"}) }},
 		ui.Key{Keys: "n", Does: "create a topic", Hint: "new topic", Not: s.data.Access.NoWrites, Act: func() tea.Cmd { return ui.NewTopic(s.data) }},
-		ui.Key{Keys: "E", Does: "make preferred replicas lead all partitions again", Not: s.data.Access.NoWrites, Act: func() tea.Cmd { return ui.AskElect(nil) }},
+		ui.Key{Keys: "E", Does: "make preferred replicas lead all partitions again", Not: s.data.Access.NoWrites, Act: func() tea.Cmd { return ui.AskElect(s.data, nil) }},
 	)
 	for _, k := range s.nodes.Keys() {
 		if !k.Has("s") && !k.Has("S") {

@@ -20,7 +20,7 @@ type Screen struct {
 	name    string // what was opened: a topic, or one partition of it
 	topic   string
 	only    []int32 // the partition, nil for all
-	noWrite string  // why nothing can be produced
+	data    ui.Data
 	start   records.Start
 	buffer  buffer
 	text    string // the filter as it was typed
@@ -64,7 +64,7 @@ func (s *Screen) tail() tea.Cmd {
 func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case ui.Data:
-		s.page, s.noWrite = max(msg.Page, 1), msg.Access.NoWrites
+		s.data, s.page = msg, max(msg.Page, 1)
 	case ui.Batch:
 		if msg.Name == s.name {
 			s.add(msg)
@@ -206,7 +206,7 @@ func (s *Screen) Keys() []ui.Key {
 		ui.Key{Keys: "N", Does: "only what comes from now on", Act: func() tea.Cmd {
 			return s.restart(records.Start{Kind: records.StartEnd})
 		}},
-		ui.Key{Keys: "p", Does: "produce one record", Hint: "produce", Not: s.noWrite, Act: func() tea.Cmd { return ui.AskProduce(s.topic) }},
+		ui.Key{Keys: "p", Does: "produce one record", Hint: "produce", Not: s.data.Access.NoWrites, Act: func() tea.Cmd { return ui.AskProduce(s.data, s.topic) }},
 		ui.Key{Keys: "ctrl+s", Does: "save the rows as JSON lines", Act: s.save},
 	)
 }

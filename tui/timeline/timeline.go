@@ -138,7 +138,7 @@ func (s *Screen) Keys() []ui.Key {
 		}},
 		{Keys: "e", Does: "export what is shown to a file", Hint: "export", Not: none, Act: s.export},
 	}
-	return append(keys, s.table.Keys()...)
+	return s.table.With(keys)
 }
 
 // open shows one event.

@@ -49,7 +49,7 @@ func (s *Screen) edit() tea.Cmd {
 		Title:  "Config of " + s.name,
 		Verb:   "set",
 		Fields: []ui.Field{{Name: name, Value: e.Value}},
-		Line:   func(v []string) string { return deed(v).Line() },
+		Line:   func(v []string) string { return s.data.Line(deed(v)) },
 		Submit: func(v []string) (tea.Cmd, error) { return ui.Wish(deed(v)), nil },
 	})
 	return ui.Wish(ui.Ask{Overlay: form})
@@ -78,7 +78,7 @@ func (s *Screen) addPartitions() tea.Cmd {
 		}}},
 		Line: func(v []string) string {
 			n, _ := read(v[0])
-			return ui.AddPartitions{Topic: s.name, Total: n}.Line()
+			return s.data.Line(ui.AddPartitions{Topic: s.name, Total: n})
 		},
 		Submit: func(v []string) (tea.Cmd, error) {
 			n, err := read(v[0])

@@ -213,9 +213,9 @@ func (s *Screen) Keys() []ui.Key {
 	writes := s.data.Access.NoWrites
 	keys = append(keys,
 		ui.Key{Keys: "t", Does: "tail its records", Hint: "tail", Act: func() tea.Cmd { return ui.Wish(ui.Open{Screen: "records", Arg: s.name}) }},
-		ui.Key{Keys: "p", Does: "produce one record", Hint: "produce", Not: writes, Act: func() tea.Cmd { return ui.AskProduce(s.name) }},
+		ui.Key{Keys: "p", Does: "produce one record", Hint: "produce", Not: writes, Act: func() tea.Cmd { return ui.AskProduce(s.data, s.name) }},
 		ui.Key{Keys: "a", Does: "add partitions", Not: writes, Act: s.addPartitions},
-		ui.Key{Keys: "D", Does: "delete the topic", Not: writes, Act: func() tea.Cmd { return ui.DropTopic(s.data, s.name) }},
+		ui.Key{Keys: "D", Does: "delete the topic", Not: writes, Act: func() tea.Cmd { return ui.DropTopics(s.data, []string{s.name}) }},
 	)
 	return append(keys, s.table().Keys()...)
 }
@@ -254,7 +254,7 @@ func (s *Screen) partitionKeys() []ui.Key {
 		ui.Key{Keys: "l", Does: "the leader's log", Hint: "leader's log", Not: ui.NoNode(s.data, leader), Act: func() tea.Cmd {
 			return ui.Wish(ui.Open{Screen: "log", Arg: leader})
 		}},
-		ui.Key{Keys: "E", Does: "make the preferred replica lead the partition", Not: writes, Act: func() tea.Cmd { return ui.AskElect(one) }},
+		ui.Key{Keys: "E", Does: "make the preferred replica lead the partition", Not: writes, Act: func() tea.Cmd { return ui.AskElect(s.data, one) }},
 	)
 }
 

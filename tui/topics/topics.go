@@ -45,6 +45,7 @@ func New() *Screen {
 		ui.Column{Title: "size", Right: true, Priority: 5, Min: 7},
 		ui.Column{Title: "rate", Right: true, Priority: 4, Min: 7},
 	)}
+	s.table.Marks = true
 	s.table.Empty = "There are no topics yet. Press n to create the first one."
 	return s
 }
@@ -57,6 +58,9 @@ func (s *Screen) Filter() string { return s.table.Filter() }
 
 // SetFilter implements ui.Filterable.
 func (s *Screen) SetFilter(text string) { s.table.SetFilter(text) }
+
+// Unmark implements ui.Marker.
+func (s *Screen) Unmark() bool { return s.table.Unmark() }
 
 // Selection is the topic under the cursor.
 func (s *Screen) Selection() string { return s.table.Selection() }
@@ -200,9 +204,9 @@ func (s *Screen) Keys() []ui.Key {
 		{Keys: "enter", Does: "open the topic", Hint: "open", Not: none, Act: open("topic")},
 		{Keys: "d", Does: "all about the topic", Not: none, Act: open("topic")},
 		{Keys: "t", Does: "tail its records", Hint: "tail", Not: none, Act: open("records")},
-		{Keys: "p", Does: "produce one record", Hint: "produce", Not: writes, Act: func() tea.Cmd { return ui.AskProduce(topic) }},
+		{Keys: "p", Does: "produce one record", Hint: "produce", Not: writes, Act: func() tea.Cmd { return ui.AskProduce(s.data, topic) }},
 		{Keys: "n", Does: "create a topic", Hint: "new", Not: s.data.Access.NoWrites, Act: func() tea.Cmd { return ui.NewTopic(s.data) }},
-		{Keys: "D", Does: "delete the topic", Hint: "delete", Not: writes, Act: func() tea.Cmd { return ui.DropTopic(s.data, topic) }},
+		{Keys: "D", Does: "delete the topic, or those that are marked", Hint: "delete", Not: writes, Act: func() tea.Cmd { return ui.DropTopics(s.data, s.table.Chosen()) }},
 		{Keys: "E", Does: "make preferred replicas lead its partitions", Not: writes, Act: s.elect},
 		{Keys: "i", Does: "show or hide the cluster's own topics", Hint: "internal", Act: func() tea.Cmd {
 			s.internal = !s.internal
@@ -219,7 +223,7 @@ func (s *Screen) Keys() []ui.Key {
 		keys[0] = ui.Key{Keys: "enter", Does: "tail the topic's records", Hint: "tail", Not: none, Act: open("records")}
 		keys[2].Hint = ""
 	}
-	return append(keys, s.table.Keys()...)
+	return s.table.With(keys)
 }
 
 func (s *Screen) elect() tea.Cmd {
@@ -231,7 +235,7 @@ func (s *Screen) elect() tea.Cmd {
 	for i := range t.Partitions {
 		all = append(all, admin.TopicPartition{Topic: t.Name, Partition: t.Partitions[i].ID})
 	}
-	return ui.AskElect(all)
+	return ui.AskElect(s.data, all)
 }
 
 // Title counts the topics.

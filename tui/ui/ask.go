@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"kdrill/admin"
+	"kdrill/themes"
 )
 
 // NoNode says why a node has no log here, empty if it has.
@@ -68,7 +69,7 @@ func NewTopic(d Data) tea.Cmd {
 			if s.Name == "" {
 				s.Name = "NAME"
 			}
-			return CreateTopic{s}.Line()
+			return d.Line(CreateTopic{s})
 		},
 		Submit: func(v []string) (tea.Cmd, error) {
 			s, err := spec(v)
@@ -111,29 +112,47 @@ func pairs(text string) (map[string]string, error) {
 	return all, nil
 }
 
-// DropTopic asks before a topic is deleted: its name must be typed.
-func DropTopic(d Data, name string) tea.Cmd {
-	body := []Line{Plain("Its records are gone for good.")}
-	if d.Snapshot != nil {
-		if t, ok := d.Snapshot.Topic(name); ok {
-			records := int64(0)
-			for i := range t.Partitions {
-				if p := &t.Partitions[i]; p.End >= 0 && p.Start >= 0 {
-					records += p.End - p.Start
-				}
+// DropTopics asks before topics are deleted: the name of the one, or how many there are, must be typed.
+func DropTopics(d Data, names []string) tea.Cmd {
+	if len(names) == 0 {
+		return nil
+	}
+	partitions, records := 0, int64(0)
+	for _, name := range names {
+		if d.Snapshot == nil {
+			break
+		}
+		t, ok := d.Snapshot.Topic(name)
+		if !ok {
+			continue
+		}
+		partitions += len(t.Partitions)
+		for i := range t.Partitions {
+			if p := &t.Partitions[i]; p.End >= 0 && p.Start >= 0 {
+				records += p.End - p.Start
 			}
-			body = []Line{Plain(Plural(len(t.Partitions), "partition") + " with " + Count(records) + " records are gone for good.")}
 		}
 	}
-	deed := DeleteTopic{name}
-	return Wish(Ask{&Confirm{
-		Title: "Delete the topic " + name, Body: body, Same: deed.Line(), Type: name,
+	held := Count(records) + " records"
+	if records == 1 {
+		held = "1 record"
+	}
+	lost := Plain(Plural(partitions, "partition") + " with " + held + ": gone for good.")
+	deed := DeleteTopics{names}
+	ask := &Confirm{
+		Title: "Delete the topic " + names[0], Body: []Line{lost}, Same: d.Line(deed), Type: names[0],
 		Choices: []Choice{{Name: "Delete", Danger: true, Act: Wish(deed)}},
-	}})
+	}
+	if len(names) > 1 {
+		ask.Type = Plural(len(names), "topic")
+		ask.Title = "Delete " + ask.Type
+		ask.Body = append(Sentence(themes.Strong, And(names), 48), lost)
+	}
+	return Wish(Ask{ask})
 }
 
 // AskElect asks before preferred replicas lead partitions again; all of them if none is named.
-func AskElect(partitions []admin.TopicPartition) tea.Cmd {
+func AskElect(d Data, partitions []admin.TopicPartition) tea.Cmd {
 	deed := Elect{partitions}
 	what := "every partition"
 	if len(partitions) == 1 {
@@ -144,18 +163,18 @@ func AskElect(partitions []admin.TopicPartition) tea.Cmd {
 	return Wish(Ask{&Confirm{
 		Title:   "Elect the preferred leader of " + what,
 		Body:    []Line{Plain("The first replica of the list leads again, where it is in sync.")},
-		Same:    deed.Line(),
+		Same:    d.Line(deed),
 		Choices: []Choice{{Name: "Elect", Act: Wish(deed)}},
 	}})
 }
 
 // AskProduce asks for one record to write.
-func AskProduce(topic string) tea.Cmd {
+func AskProduce(d Data, topic string) tea.Cmd {
 	form := NewForm(Form{
 		Title:  "Produce one record into " + topic,
 		Verb:   "send",
 		Fields: []Field{{Name: "key", Help: "empty: no key"}, {Name: "value"}},
-		Line:   func(v []string) string { return record(topic, v).Line() },
+		Line:   func(v []string) string { return d.Line(record(topic, v)) },
 		Submit: func(v []string) (tea.Cmd, error) { return Wish(record(topic, v)), nil },
 	})
 	return Wish(Ask{form})

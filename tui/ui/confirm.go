@@ -98,11 +98,19 @@ func (c *Confirm) Box(f Frame) Box {
 		lines[len(lines)-1] = append(lines[len(lines)-1], c.typed.Line(themes.Text, width, true)...)
 		lines = append(lines, nil)
 	}
-	lines = append(lines, c.buttons(f))
+	buttons := c.buttons()
+	switch {
+	case c.Same == "":
+	case buttons.Width()+6+Width(c.Same) <= f.Width-2*boxMargin:
+		buttons = buttons.Gap(6).Dim(c.Same)
+	default:
+		lines = append(append(lines, Sentence(themes.Dim, c.Same, f.Width-2*boxMargin)...), nil)
+	}
+	lines = append(lines, buttons)
 	return Box{Title: Styled(themes.Strong, c.Title), Lines: lines}
 }
 
-func (c *Confirm) buttons(Frame) Line {
+func (c *Confirm) buttons() Line {
 	cancel := c.Cancel
 	if cancel == "" {
 		cancel = "Cancel"
@@ -111,9 +119,6 @@ func (c *Confirm) buttons(Frame) Line {
 	for i, choice := range c.Choices {
 		chosen := c.at == i+1 || (c.Type != "" && c.typed.Value() == c.Type)
 		line = append(line.Gap(2), button(choice.Name, chosen, choice.Danger)...)
-	}
-	if c.Same != "" {
-		line = line.Gap(6).Dim(c.Same)
 	}
 	return line
 }

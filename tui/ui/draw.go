@@ -132,12 +132,14 @@ func (t *Table) row(b *strings.Builder, f Frame, widths []int, index int, select
 	row := &t.rows[index]
 	theme := f.Theme
 	left := f.Width - marker
+	role, sign := themes.Text, "  "
 	if selected {
-		theme = theme.Selected()
-		b.WriteString(theme.Paint(themes.Accent, "> "))
-	} else {
-		b.WriteString(theme.Paint(themes.Text, "  "))
+		theme, role, sign = theme.Selected(), themes.Accent, "> "
 	}
+	if t.marked[row.ID] {
+		role, sign = themes.Accent, sign[:1]+"*"
+	}
+	b.WriteString(theme.Paint(role, sign))
 	first := true
 	for i, w := range widths {
 		if w == 0 {

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -40,6 +41,39 @@ func FaultKeys(d Data, node, role, none string) []Key {
 		pause,
 		{Keys: "R", Does: "restart the node, or start it", Hint: "restart", Not: why(""), Act: do(cluster.Restart)},
 	}
+}
+
+// FaultsKeys are the fault keys for all of several nodes at once.
+func FaultsKeys(d Data, nodes []string) []Key {
+	down, paused := "", 0
+	for _, name := range nodes {
+		n, known := d.Node(name)
+		switch {
+		case known && n.PID == 0:
+			down = name + " is marked and does not run: R starts it"
+		case n.State == cluster.Paused:
+			paused++
+		}
+	}
+	keys := FaultKeys(d, nodes[0], "", "")
+	verbs := []cluster.Verb{cluster.Kill, cluster.Stop, cluster.Pause, cluster.Restart}
+	keys[2].Hint = "pause"
+	if paused == len(nodes) {
+		verbs[2], keys[2].Hint = cluster.Resume, "resume"
+	}
+	for i, verb := range verbs {
+		k := &keys[i]
+		k.Does = strings.Replace(k.Does, "the node", "the "+strconv.Itoa(len(nodes))+" marked nodes", 1)
+		k.Act = func() tea.Cmd { return Wish(Fault{Verb: verb, Node: nodes[0], Also: nodes[1:]}) }
+		if d.Access.NoFaults != "" {
+			continue
+		}
+		k.Not = ""
+		if verb != cluster.Restart {
+			k.Not = down
+		}
+	}
+	return keys
 }
 
 // CoordinatorKeys are the fault keys for the coordinator of a group.

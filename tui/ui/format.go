@@ -114,6 +114,21 @@ func Plural(n int, one string) string {
 	return strconv.Itoa(n) + " " + one + "s"
 }
 
+// And joins names as a sentence does; of many, only the first ones.
+func And(names []string) string {
+	const named = 12
+	switch n := len(names); {
+	case n == 0:
+		return "nothing"
+	case n == 1:
+		return names[0]
+	case n > named+1:
+		return strings.Join(names[:named], ", ") + " and " + strconv.Itoa(n-named) + " more"
+	default:
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+}
+
 // Broker is the name of a broker.
 func Broker(id int32) string {
 	if id < 0 {

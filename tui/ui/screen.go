@@ -40,6 +40,11 @@ type Selector interface {
 	Selection() string
 }
 
+// Marker is a screen whose rows can be marked for one action on all of them.
+type Marker interface {
+	Unmark() bool // says whether there was a mark
+}
+
 // Rawer is a screen that can show what it knows of the selection as it is.
 type Rawer interface {
 	Raw() any // nil if nothing is selected
@@ -64,6 +69,8 @@ type Data struct {
 	Rates map[string][]float64
 	// Interval is the time between two snapshots.
 	Interval time.Duration
+	// Flags are those that make a command line mean this cluster: "--cluster other"; empty for the default one.
+	Flags string
 	// Location is where times of day are shown, nil for as they are.
 	Location *time.Location
 }
@@ -97,6 +104,14 @@ func (d Data) Node(name string) (cluster.NodeStatus, bool) {
 		}
 	}
 	return cluster.NodeStatus{}, false
+}
+
+// Line is the command line that does the same as a deed.
+func (d Data) Line(deed Deed) string {
+	if d.Flags == "" {
+		return deed.Line()
+	}
+	return deed.Line() + " " + d.Flags
 }
 
 // Stale says how old a value is, if it is older than a healthy cluster's values can be; else zero.

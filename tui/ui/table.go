@@ -3,11 +3,10 @@ package ui
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	tea "charm.land/bubbletea/v2"
 
 	"kdrill/themes"
 )
@@ -65,6 +64,7 @@ type Table struct {
 	Columns []Column
 	Empty   string // one sentence when there are no rows at all
 	Stick   bool   // the cursor starts at the last row, and stays there as rows come
+	Marks   bool   // rows can be marked, for one action on several
 
 	rows    []Row
 	shown   []int // indices of rows that pass the filter, in order
@@ -74,6 +74,7 @@ type Table struct {
 	sort    int  // column, -1 = as given
 	down    bool
 	filter  Filter
+	marked  map[string]bool // identities of rows
 	changed map[cellKey]change
 	widths  []int
 	page    int
@@ -88,6 +89,7 @@ func (t *Table) SetRows(rows []Row, d Data) {
 	last := t.Stick && t.at >= len(t.shown)-1
 	t.note(rows, d.Now)
 	t.rows = rows
+	t.forget()
 	t.measure()
 	t.arrange()
 	if last {
@@ -211,6 +213,58 @@ func (t *Table) Selection() string {
 	return t.rows[t.shown[t.at]].ID
 }
 
+// mark marks the row under the cursor, or takes its mark away, and goes to the next one.
+func (t *Table) mark() {
+	id := t.Selection()
+	switch {
+	case id == "":
+		return
+	case t.marked[id]:
+		delete(t.marked, id)
+	case t.marked == nil:
+		t.marked = map[string]bool{id: true}
+	default:
+		t.marked[id] = true
+	}
+	t.moved = true
+	t.Move(1)
+}
+
+// forget takes the marks of rows away that are gone.
+func (t *Table) forget() {
+	if len(t.marked) == 0 {
+		return
+	}
+	here := make(map[string]bool, len(t.marked))
+	for _, r := range t.rows {
+		if t.marked[r.ID] {
+			here[r.ID] = true
+		}
+	}
+	t.marked = here
+}
+
+// Marked is how many rows are marked, shown or not.
+func (t *Table) Marked() int { return len(t.marked) }
+
+// Unmark takes all marks away; it says whether there was one.
+func (t *Table) Unmark() bool {
+	n := len(t.marked)
+	clear(t.marked)
+	return n > 0
+}
+
+// Chosen are the identities of the marked rows, else of the one under the cursor.
+func (t *Table) Chosen() []string {
+	if len(t.marked) > 0 {
+		return slices.Sorted(maps.Keys(t.marked))
+	}
+	if id := t.Selection(); id != "" {
+		return []string{id}
+	}
+	return nil
+}
+
 // Last says whether the cursor is on the last row.
 func (t *Table) Last() bool { return t.at >= len(t.shown)-1 }
 
@@ -245,54 +299,18 @@ func (t *Table) Heading(name string) Line {
 	shown, all := t.Counts()
 	line := Styled(themes.Strong, name)
 	if !t.filter.Active() {
-		return line.Dim("[" + Count(int64(all)) + "]")
+		return t.headMarks(line.Dim("[" + Count(int64(all)) + "]"))
 	}
 	line = line.Add(themes.Accent, "(/"+t.filter.String()+")").Dim("[" + Count(int64(shown)) + "/" + Count(int64(all)) + "]")
 	if t.filter.Problem() != "" {
 		line = line.Add(themes.Warn, "  "+t.filter.Problem())
 	}
-	return line
+	return t.headMarks(line)
 }
 
-// SortNext sorts by the next column, or turns the order round.
-func (t *Table) sortNext() {
-	t.sort++
-	if t.sort >= len(t.Columns) {
-		t.sort = -1
+func (t *Table) headMarks(line Line) Line {
+	if len(t.marked) == 0 {
+		return line
 	}
-	t.down = t.sort >= 0 && t.Columns[t.sort].Right // the greatest numbers are what one looks for
-	t.arrange()
-}
-
-// SortBy sorts by a column.
-func (t *Table) SortBy(column int, down bool) {
-	t.sort, t.down = column, down
-	t.arrange()
-}
-
-// Keys are those that move and sort; every screen with a table has them.
-func (t *Table) Keys() []Key {
-	move := func(n func() int) func() tea.Cmd {
-		return func() tea.Cmd { t.moved = true; t.Move(n()); return nil }
-	}
-	page := func() int { return max(t.page-1, 1) }
-	return []Key{
-		{Keys: "j down", Does: "next row", Move: true, Act: move(func() int { return 1 })},
-		{Keys: "k up", Does: "previous row", Move: true, Act: move(func() int { return -1 })},
-		{Keys: "g home", Does: "first row", Move: true, Act: move(func() int { return -len(t.shown) })},
-		{Keys: "G end", Does: "last row", Move: true, Act: move(func() int { return len(t.shown) })},
-		{Keys: "ctrl+d", Does: "half a page down", Move: true, Act: move(func() int { return max(page()/2, 1) })},
-		{Keys: "ctrl+u", Does: "half a page up", Move: true, Act: move(func() int { return -max(page()/2, 1) })},
-		{Keys: "pgdown ctrl+f", Does: "a page down", Move: true, Act: move(page)},
-		{Keys: "pgup ctrl+b", Does: "a page up", Move: true, Act: move(func() int { return -page() })},
-		{Keys: "s", Does: "sort by the next column", Move: true, Act: func() tea.Cmd { t.sortNext(); return nil }},
-		{Keys: "S", Does: "turn the order round", Move: true, Act: func() tea.Cmd {
-			if t.sort < 0 {
-				t.sort = 0
-			}
-			t.down = !t.down
-			t.arrange()
-			return nil
-		}},
-	}
+	return line.Add(themes.Accent, "  "+Count(int64(len(t.marked)))+" marked")
 }

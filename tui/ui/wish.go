@@ -82,26 +82,27 @@ type Configs struct {
 // Deed is a wish that changes something. Line is the command line that does the same, without secrets.
 type Deed interface{ Line() string }
 
-// Fault does something to a node. The root model asks before it does it.
+// Fault does something to a node, or to several at once. The root model asks before it does it.
 type Fault struct {
 	Verb cluster.Verb
-	Node string // broker-2
-	Role string // leader:orders/3 if it was picked by what it does, else empty
+	Node string   // broker-2
+	Role string   // leader:orders/3 if it was picked by what it does, else empty
+	Also []string // further nodes; there is no role then
 }
+
+// Nodes are all nodes that it hits.
+func (f Fault) Nodes() []string { return append([]string{f.Node}, f.Also...) }
 
 // Target is the node as the command line names it.
 func (f Fault) Target() string {
 	if f.Role != "" {
-		return f.Role
+		return Quote(f.Role)
 	}
-	return f.Node
+	return strings.Join(f.Nodes(), " ")
 }
 
 // Line implements Deed.
 func (f Fault) Line() string {
-	if f.Verb == cluster.Start {
-		return "kdrill restart " + f.Target()
-	}
 	return "kdrill " + string(f.Verb) + " " + f.Target()
 }
 
@@ -124,11 +125,17 @@ func (c CreateTopic) Line() string {
 	return b.String()
 }
 
-// DeleteTopic deletes a topic.
-type DeleteTopic struct{ Topic string }
+// DeleteTopics deletes topics.
+type DeleteTopics struct{ Topics []string }
 
 // Line implements Deed.
-func (d DeleteTopic) Line() string { return "kdrill topic delete " + Quote(d.Topic) + " --yes" }
+func (d DeleteTopics) Line() string {
+	line := "kdrill topic delete"
+	for _, topic := range d.Topics {
+		line += " " + Quote(topic)
+	}
+	return line + " --yes"
+}
 
 // AddPartitions raises the number of partitions.
 type AddPartitions struct {
@@ -165,9 +172,13 @@ type Produce struct {
 // Line implements Deed.
 func (p Produce) Line() string {
 	if p.NoKey {
-		return fmt.Sprintf("echo %s | kdrill produce %s", Quote(p.Value), Quote(p.Topic))
+		return fmt.Sprintf("printf '%%s\\n' %s | kdrill produce %s", Quote(p.Value), Quote(p.Topic))
 	}
-	return fmt.Sprintf("echo %s | kdrill produce %s --key :", Quote(p.Key+":"+p.Value), Quote(p.Topic))
+	separator := ":"
+	for strings.Contains(p.Key, separator) { // the first one ends the key
+		separator += ":"
+	}
+	return fmt.Sprintf("printf '%%s\\n' %s | kdrill produce %s --key %s", Quote(p.Key+separator+p.Value), Quote(p.Topic), separator)
 }
 
 // Elect makes preferred replicas lead their partitions again; all partitions if none is named.
