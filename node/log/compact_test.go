@@ -97,7 +97,7 @@ func TestCompactionLeavesTheNewestOfEachKey(t *testing.T) {
 	}
 	d, l = restart(t, d, cfg)
 	check("after a restart")
-	d, l = crash(t, d, cfg)
+	_, l = crash(t, d, cfg)
 	check("after a crash")
 	for i := range 100 {
 		put(t, l, fmt.Sprint("key", i%9), fmt.Append(nil, "new", i))
@@ -185,7 +185,7 @@ func TestCompactionKnowsTransactions(t *testing.T) {
 	if list := l.Aborted(0, l.End()); list != nil {
 		t.Errorf("index of a marker that is gone: %v", list)
 	}
-	d, l = crash(t, d, cfg)
+	_, l = crash(t, d, cfg)
 	if got := l.Stable(l.End()); got != l.End() {
 		t.Errorf("stable is %d of %d after a crash", got, l.End())
 	}
