@@ -68,6 +68,12 @@ func (w *stopwatch) open() bool { return w.running && w.overAt.IsZero() }
 // led says whether every partition is led again, so that only the return of the node is missing.
 func (w *stopwatch) led() bool { return w.recovery.LedAgain >= w.recovery.ToLead }
 
+// waits says whether only the user can end it: the node does not come back on its own.
+func (w *stopwatch) waits() bool {
+	r := &w.recovery
+	return w.led() && r.Detected > 0 && r.Full == 0 && r.Returned == 0
+}
+
 // counting says whether tenths of a second matter now.
 func (w *stopwatch) counting(now time.Time) bool {
 	return w.open() && now.Sub(w.recovery.Fault.At) < time.Minute && (w.recovery.Left(now) > 0 || !w.led())
@@ -108,6 +114,13 @@ func (w *stopwatch) lines(t themes.Theme, now time.Time, width int) []ui.Line {
 		return []ui.Line{head}
 	}
 	head = head.Dim("   " + ago(since))
+	if w.waits() {
+		how := "   R restarts it"
+		if cluster.Verb(r.Fault.New) == cluster.Pause {
+			how = "   P resumes it"
+		}
+		head = head.Add(themes.Warn, how)
+	}
 	if left := r.Left(now); left > 0 && r.Session > 0 {
 		bar := ui.Line{}.Gap(1).Dim("session ends   ")
 		bar = append(bar, ui.Bar(t, max(10, min(width-40, 48)), 1-float64(left)/float64(r.Session))...)
@@ -166,12 +179,8 @@ func (w *stopwatch) steps(width int) ui.Line {
 		step("ISR full", ui.Took(r.Full), themes.Strong)
 	case r.Returned > 0:
 		step("ISR full", fmt.Sprintf("%d of %d", r.InSync, r.ToSync), themes.Warn)
-	case w.led() && r.Detected > 0:
-		how := "R restarts it"
-		if cluster.Verb(r.Fault.New) == cluster.Pause {
-			how = "P resumes it"
-		}
-		step("ISR full", "waits for "+r.Fault.Subject+" ("+how+")", themes.Warn)
+	case w.waits():
+		step("ISR full", "waits", themes.Warn)
 	}
 	return line
 }
