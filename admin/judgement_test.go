@@ -62,6 +62,16 @@ func TestTheBlastRadiusOfABroker(t *testing.T) {
 	}
 }
 
+func TestBrokersThatEndTogetherDoNotTakeOverFromEachOther(t *testing.T) {
+	got := BlastRadius(three(), 1, 2)
+	if got.Node != "broker-1 and broker-2" || len(got.Loses) != 2 || got.Loses[0].Next != 3 || got.Loses[1].Next != 3 || len(got.BelowMinISR) != 3 {
+		t.Errorf("%+v", got)
+	}
+	if b := CoordinatorBlast(three(), "z1", "z2"); b.Quorum.Holds() || b.Quorum.Serving != 1 || !b.Quorum.Leader {
+		t.Errorf("%+v", *b.Quorum)
+	}
+}
+
 func TestNobodyElectsABrokerThatIsGone(t *testing.T) {
 	s := three()
 	s.Brokers[1].Registered = false

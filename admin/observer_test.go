@@ -44,6 +44,16 @@ func TestARefreshAsksEachBrokerAFewTimesHoweverManyTopicsThereAre(t *testing.T) 
 	}
 }
 
+func TestAnObserverTakesANewIntervalWhileItRuns(t *testing.T) {
+	f := newFake(t, 1, kfake.SeedTopics(1, "orders"))
+	o := observe(t, Config{Bootstrap: f.addrs, Interval: time.Hour}, Interest{})
+	last := await(t, o, "the first look", func(s *Snapshot) bool { return !s.TopicsAt.IsZero() }).TopicsAt
+	o.SetInterval(20 * time.Millisecond)
+	for range 3 {
+		last = await(t, o, "another look", func(s *Snapshot) bool { return s.TopicsAt.After(last) }).TopicsAt
+	}
+}
+
 func TestAHungBrokerCostsItsOwnColumnOnly(t *testing.T) {
 	f := newFake(t, 3, kfake.SeedTopics(6, "orders"))
 	o := observe(t, Config{Bootstrap: f.addrs, Interval: 100 * time.Millisecond, Deadline: 500 * time.Millisecond}, Everything())

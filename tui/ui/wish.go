@@ -175,10 +175,13 @@ func (p Produce) Line() string {
 		return fmt.Sprintf("printf '%%s\\n' %s | kdrill produce %s", Quote(p.Value), Quote(p.Topic))
 	}
 	separator := ":"
-	for strings.Contains(p.Key, separator) { // the first one ends the key
-		separator += ":"
+	for other := range strings.SplitSeq("=|;#~^!", "") {
+		if !strings.Contains(p.Key, separator) {
+			break // the first one ends the key
+		}
+		separator = other
 	}
-	return fmt.Sprintf("printf '%%s\\n' %s | kdrill produce %s --key %s", Quote(p.Key+separator+p.Value), Quote(p.Topic), separator)
+	return fmt.Sprintf("printf '%%s\\n' %s | kdrill produce %s --key %s", Quote(p.Key+separator+p.Value), Quote(p.Topic), Quote(separator))
 }
 
 // Elect makes preferred replicas lead their partitions again; all partitions if none is named.
