@@ -1,6 +1,9 @@
 package admin
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Kind says what an [Event] is about. The words are those of the timeline.
 type Kind = string
@@ -45,4 +48,10 @@ type Event struct {
 	Since time.Duration `json:"since,omitempty"`
 	// By says who asked for a fault: "console", "command line", a drill's name.
 	By string `json:"by,omitempty"`
+}
+
+// Internal says whether the event is about one partition of an internal topic: one broker has dozens of them, and they
+// hide the user's own.
+func (e Event) Internal() bool {
+	return strings.HasPrefix(e.Subject, "__") && strings.Contains(e.Subject, "/")
 }

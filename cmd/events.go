@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,7 +19,7 @@ type eventsFlags struct {
 
 // hides leaves out what happens to single partitions of internal topics: one broker has dozens of them.
 func (f eventsFlags) hides(e admin.Event) bool {
-	return !f.internal && strings.HasPrefix(e.Subject, "__") && strings.Contains(e.Subject, "/")
+	return !f.internal && e.Internal()
 }
 
 // newEvents prints the timeline.

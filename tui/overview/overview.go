@@ -182,6 +182,9 @@ func latest(f ui.Frame, height int) []ui.Line {
 	}
 	for i := len(f.Events) - 1; i >= 0 && len(lines) < height; i-- {
 		e := f.Events[i]
+		if e.Internal() {
+			continue
+		}
 		t := ui.Tell(e)
 		subject := themes.Text
 		if e.Kind == admin.KindFault {

@@ -24,6 +24,9 @@ type Screen struct {
 	table  ui.Table
 	events []admin.Event
 	faults bool // only faults and what belongs to them
+	// internal shows what happens to single partitions of internal topics.
+	internal bool
+	hidden   int // events that are left out because of it
 }
 
 // New makes the screen.
@@ -90,8 +93,13 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 
 func (s *Screen) fill() {
 	rows := make([]ui.Row, 0, len(s.events))
+	s.hidden = 0
 	for i, e := range s.events {
 		if s.faults && e.Fault == "" {
+			continue
+		}
+		if e.Internal() && !s.internal {
+			s.hidden++
 			continue
 		}
 		rows = append(rows, s.row(i, e))
@@ -133,6 +141,11 @@ func (s *Screen) Keys() []ui.Key {
 		{Keys: "enter d", Does: "all about the event", Hint: "details", Not: none, Act: s.open},
 		{Keys: "F", Does: "only faults and what followed them, or everything", Hint: hint, Act: func() tea.Cmd {
 			s.faults = !s.faults
+			s.fill()
+			return nil
+		}},
+		{Keys: "i", Does: "show or hide partitions of the cluster's own topics", Hint: "internal", Act: func() tea.Cmd {
+			s.internal = !s.internal
 			s.fill()
 			return nil
 		}},
@@ -181,8 +194,11 @@ func (s *Screen) export() tea.Cmd {
 
 // Title counts the events.
 func (s *Screen) Title(ui.Frame) (left, right ui.Line) {
+	if s.hidden > 0 {
+		right = right.Add(themes.Faint, fmt.Sprintf("%d internal hidden", s.hidden))
+	}
 	if s.faults {
-		right = ui.Styled(themes.Accent, "faults only")
+		right = right.Gap(2).Add(themes.Accent, "faults only")
 	}
 	return s.table.Heading("Timeline"), right
 }
