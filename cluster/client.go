@@ -24,9 +24,10 @@ import (
 //
 // A Client is safe for concurrent use and holds no connection between calls.
 type Client struct {
-	name string
-	dir  string
-	http *http.Client
+	name    string
+	dir     string
+	http    *http.Client
+	passive bool // starts no supervisor
 }
 
 // Open returns a client for the cluster called name below stateDir, [ErrNotFound] if there is none.

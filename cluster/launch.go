@@ -25,7 +25,7 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 		return nil, c.down()
 	}
 	conn, err := dialSocket(ctx, r.Socket)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || c.passive {
 		return conn, err
 	}
 	if err := c.launch(ctx); err != nil {

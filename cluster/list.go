@@ -2,7 +2,12 @@ package cluster
 
 import (
 	"context"
+	"errors"
+	"io"
+	"io/fs"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 )
 
@@ -51,8 +56,16 @@ func summarize(ctx context.Context, dir string) Summary {
 	switch {
 	case err != nil:
 		s.Presence, s.Status.Problem = Broken, err.Error()
+		return s
 	case !running:
-	case !c.supervised(ctx):
+		return s
+	}
+	c.passive = true
+	status, err := c.Status(ctx)
+	switch {
+	case err == nil:
+		s.Presence, s.Status = Up, status
+	case deserted(err):
 		s.Presence = Unsupervised
 		for i := range s.Status.Nodes {
 			n := &s.Status.Nodes[i]
@@ -61,12 +74,14 @@ func summarize(ctx context.Context, dir string) Summary {
 			}
 		}
 	default:
-		status, err := c.Status(ctx)
-		if err != nil {
-			s.Presence, s.Status.Problem = Broken, err.Error()
-			break
-		}
-		s.Presence, s.Status = Up, status
+		s.Presence, s.Status.Problem = Broken, err.Error()
 	}
 	return s
+}
+
+// deserted says whether a request failed because no supervisor listens, or the one that did died over it.
+func deserted(err error) bool {
+	return slices.ContainsFunc([]error{
+		fs.ErrNotExist, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, io.EOF,
+	}, func(is error) bool { return errors.Is(err, is) })
 }
