@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -286,7 +287,10 @@ func (t *console) press(b *testing.B, keys string) {
 
 func (t *console) end(b *testing.B) {
 	b.Helper()
-	t.press(b, "\x03")
+	// Not ctrl+c: while a fault is open the console asks first.
+	if err := t.command.Process.Signal(syscall.SIGTERM); err != nil {
+		b.Fatal(err)
+	}
 	<-t.closed
 	_ = t.command.Wait()
 	t.file.Close()
