@@ -126,8 +126,10 @@ func TestAllApacheKeepsItsDataOverARestart(t *testing.T) {
 func TestKRaftQuorumElectsAnotherLeader(t *testing.T) {
 	c := startApache(t, need.Kafka4, "--engine", "apache", "--mode", "kraft", "--brokers", "1", "--coordinators", "3")
 	c.created("orders", 1)
+	// Twice: the first leader may be gone before the observer has seen who it was.
 	c.loses("controller-leader", func() { c.created("later", 1) })
 	c.produced("later")
+	c.loses("controller-leader", func() { c.created("last", 1) })
 	eventually(t, "the timeline names the new leader", func() bool {
 		for _, e := range c.events(time.Time{}) {
 			if e.Kind == "controller" && strings.HasPrefix(e.Old, "controller-10") && strings.HasPrefix(e.New, "controller-10") {
