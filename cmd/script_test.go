@@ -92,7 +92,7 @@ func needs(ts *testscript.TestScript, _ bool, args []string) {
 func eventuallyMatches(ts *testscript.TestScript, neg bool, args []string) {
 	pattern, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(2 * time.Minute)
 	for tick := time.NewTicker(100 * time.Millisecond); ; <-tick.C {
 		_ = ts.Exec(args[1], args[2:]...)
 		out := ts.ReadFile("stdout") + ts.ReadFile("stderr")
@@ -100,7 +100,7 @@ func eventuallyMatches(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("not within a minute: %s of %s; last output:\n%s", args[0], strings.Join(args[1:], " "), out)
+			ts.Fatalf("not within two minutes: %s of %s; last output:\n%s", args[0], strings.Join(args[1:], " "), out)
 		}
 	}
 }
