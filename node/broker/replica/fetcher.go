@@ -15,6 +15,9 @@ import (
 // fetchPause is the first pause after a failure; each further one is twice as long, up to replica.fetch.backoff.ms.
 const fetchPause = 20 * time.Millisecond
 
+// racePause is by how much pauses grow while a follower is ahead of its leader, from none up to fetchPause.
+const racePause = 2 * time.Millisecond
+
 // fetcher copies partitions from one leader: fetch, append, fetch from the new end. Its goroutine alone writes the logs
 // of its partitions, as long as they follow in the epoch they were added with.
 type fetcher struct {

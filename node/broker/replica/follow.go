@@ -52,7 +52,7 @@ var errMoved = errors.New("partition has moved on")
 
 // rest lets a partition pause after an error, and logs the error when it is another than before.
 func (f *fetcher) rest(q *pursuit, err error) {
-	q.pause = min(max(2*q.pause, fetchPause), f.r.cfg.Settings.FetchBackoff)
+	q.pause = pause(q.pause, err, f.r.cfg.Settings.FetchBackoff)
 	f.mu.Lock()
 	q.rest = time.Now().Add(q.pause)
 	f.mu.Unlock()
@@ -60,6 +60,16 @@ func (f *fetcher) rest(q *pursuit, err error) {
 		q.said = c
 		f.r.log.Info("follower cannot fetch, trying again", "partition", q.p.String(), "leader", f.leader, "epoch", q.epoch, "err", err)
 	}
+}
+
+// pause is how long a partition rests after err, when it rested for last before. A leader that has not heard of this
+// epoch or topic yet is about to: its LeaderAndIsr left the controller together with this replica's.
+func pause(last time.Duration, err error, longest time.Duration) time.Duration {
+	switch code(err) {
+	case kerr.UnknownLeaderEpoch.Code, kerr.UnknownTopicID.Code, kerr.UnknownTopicOrPartition.Code, notLeader.Code:
+		return min(last+racePause, fetchPause, longest)
+	}
+	return min(max(2*last, fetchPause), longest)
 }
 
 // drop ends the pursuit of a partition, unless it was taken up anew.

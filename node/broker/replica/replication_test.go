@@ -413,3 +413,37 @@ func TestAPartitionThatRestsIsNotHeldUpByOthersThatWait(t *testing.T) {
 		}
 	})
 }
+
+func TestAFollowerAheadOfItsLeaderFetchesSoonAfterTheLeaderIsThere(t *testing.T) {
+	for name, begin := range map[string]func(*cluster) key{
+		"a new epoch": func(c *cluster) key {
+			k := c.create("orders", 0, 1, 2)
+			c.settle()
+			c.mu.Lock()
+			c.states[k].epoch++
+			c.states[k].version++
+			c.mu.Unlock()
+			return k
+		},
+		"a new topic": func(c *cluster) key {
+			k := key{Topic: "orders"}
+			c.states[k] = &state{topicID: [16]byte{1}, replicas: []int32{1, 2}, isr: []int32{1, 2}, leader: 1}
+			return k
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, 2)
+				k := begin(c)
+				c.publish(k, 2)
+				time.Sleep(time.Second) // the controller's request to the leader takes that long
+				c.publish(k, 1)
+				began := time.Now()
+				c.mustProduce(1, k, -1, "as soon as it fetches again")
+				if took := time.Since(began); took > fetchPause {
+					t.Errorf("took %v", took)
+				}
+			})
+		})
+	}
+}
