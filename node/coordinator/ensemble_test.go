@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -81,6 +82,9 @@ func (l *logBuffer) String() string {
 func newEnsemble(t testing.TB, size int, settings ...string) *ensemble {
 	t.Helper()
 	e := &ensemble{t: t}
+	if !slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, "tickTime=") }) {
+		settings = append(settings, "tickTime=200")
+	}
 	var members strings.Builder
 	ports := freePorts(t, 3*size)
 	for i := range size {
@@ -90,7 +94,7 @@ func newEnsemble(t testing.TB, size int, settings ...string) *ensemble {
 	}
 	for i := range size {
 		p := &process{t: t, id: i + 1, dir: t.TempDir(), client: fmt.Sprintf("127.0.0.1:%d", ports[3*i])}
-		text := fmt.Sprintf("tickTime=200\ndataDir=%s\nclientPort=%d\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n%s%s\n",
+		text := fmt.Sprintf("dataDir=%s\nclientPort=%d\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n%s%s\n",
 			p.dir, ports[3*i], members.String(), strings.Join(settings, "\n"))
 		writeFile(t, filepath.Join(p.dir, "zoo.cfg"), text)
 		writeFile(t, filepath.Join(p.dir, "myid"), strconv.Itoa(p.id)+"\n")
