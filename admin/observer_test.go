@@ -2,6 +2,7 @@ package admin
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -118,7 +119,7 @@ func TestAClusterThatIsNotThereIsToldOnceAndFoundLater(t *testing.T) {
 
 func TestEventsTellWhatTopicsDo(t *testing.T) {
 	f := newFake(t, 3, kfake.SeedTopics(1, "orders"))
-	o := observe(t, Config{Bootstrap: f.addrs, Interval: 20 * time.Millisecond, Deadline: time.Minute}, Interest{})
+	o := observe(t, Config{Bootstrap: f.addrs, Interval: 20 * time.Millisecond, Deadline: time.Minute}, Everything())
 	await(t, o, "orders", func(s *Snapshot) bool { return len(s.Topics) == 1 })
 
 	leader := f.LeaderFor("orders", 0)
@@ -136,6 +137,10 @@ func TestEventsTellWhatTopicsDo(t *testing.T) {
 	if e := nextEvent(t, o, KindTopicCreated); e.Subject != "payments" || e.New != "4 partitions" {
 		t.Errorf("%+v", e)
 	}
+	await(t, o, "all about the new topic, long before everything is asked again", func(s *Snapshot) bool {
+		topic, ok := s.Topic("payments")
+		return ok && topic.MinISR == 1 && !slices.ContainsFunc(topic.Partitions, func(p Partition) bool { return p.Start < 0 || p.End < 0 })
+	})
 	if err := f.DeleteTopic("payments"); err != nil {
 		t.Fatal(err)
 	}

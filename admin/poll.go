@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -25,6 +26,7 @@ const (
 	logDirsEvery = 5 * time.Second
 	minISREvery  = 30 * time.Second
 	configsEvery = 5 * time.Second
+	unknownEvery = time.Second // any of these, while something that it would tell is not known
 )
 
 // poll starts what is due and not being asked already.
@@ -101,12 +103,9 @@ func (o *observation) askMetadata(ctx context.Context, post func(func(*world))) 
 			}
 			return
 		}
-		first, topics := !w.known(), len(w.topics)
+		first := !w.known()
 		for _, p := range w.applyMetadata(resp, at) {
 			o.watcher.Reread(p.Topic, p.Partition)
-		}
-		if len(w.topics) != topics {
-			o.due[askMinISR] = time.Time{}
 		}
 		if first { // now that the brokers are known, they can be asked
 			o.Refresh()
@@ -123,10 +122,20 @@ func (o *observation) round(ctx context.Context, id int32, interest Interest, of
 	}
 	r := round{
 		broker: id, addr: addr, offsets: offsets, groups: interest.Groups, group: interest.Group,
-		starts:  len(offsets) > 0 && o.isDue(askStarts+key, startsEvery, now),
+		starts:  len(offsets) > 0 && o.isDue(askStarts+key, o.world.startsEvery(offsets), now),
 		logDirs: interest.LogDirs && o.isDue(askLogDirs+key, logDirsEvery, now),
 	}
 	o.start(ctx, key, func(ctx context.Context, post func(func(*world))) { r.run(ctx, o.peers, post) })
+}
+
+// startsEvery is how often log start offsets are asked: more often while one of these partitions' is unknown.
+func (w *world) startsEvery(partitions map[string][]int32) time.Duration {
+	for name := range partitions {
+		if t := w.topics[name]; t != nil && slices.ContainsFunc(t.Partitions, func(p Partition) bool { return p.Leader >= 0 && p.Start < 0 }) {
+			return unknownEvery
+		}
+	}
+	return startsEvery
 }
 
 // offsetsWanted lists by leader the partitions whose offsets somebody wants to see.
@@ -160,19 +169,33 @@ func (w *world) offsetsWanted(i Interest) map[int32]map[string][]int32 {
 	return byLeader
 }
 
-// askConfigs asks any broker for min.insync.replicas of all topics, and for all configs of the topic on screen.
+// askConfigs asks any broker for min.insync.replicas, of topics where it is unknown or now and then of all, and for all
+// configs of the topic on screen.
 func (o *observation) askConfigs(ctx context.Context, interest Interest, now time.Time) {
-	if len(o.world.topics) > 0 && !o.busy[askMinISR] && o.isDue(askMinISR, minISREvery, now) {
-		names := make([]string, 0, len(o.world.topics))
-		for name := range o.world.topics {
-			names = append(names, name)
+	if !o.busy[askMinISR] {
+		names := o.world.minISRUnknown()
+		if len(o.world.topics) > 0 && o.isDue(askMinISR, minISREvery, now) {
+			names = slices.Sorted(maps.Keys(o.world.topics))
+		} else if len(names) > 0 && !o.isDue(askMinISR+"/unknown", unknownEvery, now) {
+			names = nil
 		}
-		slices.Sort(names)
-		o.start(ctx, askMinISR, func(ctx context.Context, post func(func(*world))) { readMinISR(ctx, o.peers, names, post) })
+		if len(names) > 0 {
+			o.start(ctx, askMinISR, func(ctx context.Context, post func(func(*world))) { readMinISR(ctx, o.peers, names, post) })
+		}
 	}
 	if topic := interest.Configs; topic != "" && !o.busy[askConfigs+topic] && o.isDue(askConfigs+topic, configsEvery, now) {
 		o.start(ctx, askConfigs+topic, func(ctx context.Context, post func(func(*world))) { readConfigs(ctx, o.peers, topic, post) })
 	}
+}
+
+func (w *world) minISRUnknown() (names []string) {
+	for name, t := range w.topics {
+		if t.MinISR == 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // configsAtOnce bounds one answer: a broker describes this many topics in a few milliseconds.
