@@ -134,6 +134,8 @@ func fixture(name string) ui.Data {
 	switch name {
 	case "failed":
 		return uitest.Failed()
+	case "crowded":
+		return uitest.Crowded()
 	case "faults":
 		d := uitest.Empty()
 		d.Events = uitest.Fault()

@@ -8,6 +8,7 @@ package overview
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -174,18 +175,22 @@ func indent(lines []ui.Line) []ui.Line {
 	return lines
 }
 
+// recently is how many events are looked at for the latest ones: one broker's death may be as many.
+const recently = 2000
+
 // latest are the last events, the newest first.
 func latest(f ui.Frame, height int) []ui.Line {
 	lines := []ui.Line{ui.Line{}.Gap(2).Dim("Latest")}
 	if len(f.Events) == 0 {
 		return append(lines, ui.Line{}.Gap(2).Add(themes.Faint, "Nothing has happened since the console opened."))
 	}
-	for i := len(f.Events) - 1; i >= 0 && len(lines) < height; i-- {
-		e := f.Events[i]
-		if e.Internal() {
-			continue
+	recent := f.Events[max(0, len(f.Events)-recently):]
+	runs := ui.Fold(recent, func(e admin.Event) bool { return !e.Internal() })
+	for _, run := range slices.Backward(runs) {
+		if len(lines) >= height {
+			break
 		}
-		t := ui.Tell(e)
+		e, t := recent[run[0]], ui.TellAll(run.Of(recent))
 		subject := themes.Text
 		if e.Kind == admin.KindFault {
 			subject, t.Look = themes.Accent, themes.Dim

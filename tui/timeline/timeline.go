@@ -1,4 +1,5 @@
-// Package timeline is what happened, one line an event; a fault opens a group with a clock of its own.
+// Package timeline is what happened, one line an event; a fault opens a group with a clock of its own. What happens to
+// many partitions at once is one line until it is unfolded or filtered.
 //
 // Events come with the data, oldest first. While the cursor is on the last one it stays there as more come.
 //
@@ -27,6 +28,8 @@ type Screen struct {
 	// internal shows what happens to single partitions of internal topics.
 	internal bool
 	hidden   int // events that are left out because of it
+	unfolded bool
+	runs     map[string]ui.Run // by row
 }
 
 // New makes the screen.
@@ -48,32 +51,43 @@ func New() *Screen {
 func (s *Screen) Filter() string { return s.table.Filter() }
 
 // SetFilter implements ui.Filterable.
-func (s *Screen) SetFilter(text string) { s.table.SetFilter(text) }
-
-// Selection is the event under the cursor, as JSON.
-func (s *Screen) Selection() string {
-	e, ok := s.selected()
-	if !ok {
-		return ""
+func (s *Screen) SetFilter(text string) {
+	folded := s.folded()
+	s.table.SetFilter(text)
+	if s.folded() != folded {
+		s.fill()
 	}
-	text, _ := json.Marshal(e)
-	return string(text)
 }
+
+// folded says whether many events may be one line. A filter looks for single ones.
+func (s *Screen) folded() bool { return !s.unfolded && s.table.Filter() == "" }
+
+// Selection is what happened under the cursor, as JSON, one event a line.
+func (s *Screen) Selection() string { return s.jsonLines(s.table.Selection()) }
 
 // Raw implements ui.Rawer.
 func (s *Screen) Raw() any {
-	if e, ok := s.selected(); ok {
-		return e
+	switch events := s.eventsOf(s.table.Selection()); len(events) {
+	case 0:
+		return nil
+	case 1:
+		return events[0]
+	default:
+		return events
 	}
-	return nil
 }
 
-func (s *Screen) selected() (admin.Event, bool) {
-	i, err := strconv.Atoi(s.table.Selection())
-	if err != nil || i >= len(s.events) {
-		return admin.Event{}, false
+// eventsOf are the events that one row stands for.
+func (s *Screen) eventsOf(row string) []admin.Event { return s.runs[row].Of(s.events) }
+
+func (s *Screen) jsonLines(row string) string {
+	var b strings.Builder
+	for _, e := range s.eventsOf(row) {
+		text, _ := json.Marshal(e)
+		b.Write(text)
+		b.WriteByte('\n')
 	}
-	return s.events[i], true
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // Update takes new data.
@@ -92,25 +106,39 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 }
 
 func (s *Screen) fill() {
-	rows := make([]ui.Row, 0, len(s.events))
-	s.hidden = 0
-	for i, e := range s.events {
+	s.hidden, s.runs = 0, map[string]ui.Run{}
+	runs := ui.Fold(s.events, func(e admin.Event) bool {
 		if s.faults && e.Fault == "" {
-			continue
+			return false
 		}
 		if e.Internal() && !s.internal {
 			s.hidden++
+			return false
+		}
+		return true
+	})
+	rows := make([]ui.Row, 0, len(runs))
+	add := func(id string, run ui.Run) {
+		s.runs[id] = run
+		rows = append(rows, s.row(id, run))
+	}
+	for _, run := range runs {
+		if len(run) > 1 && s.folded() {
+			add(strconv.Itoa(run[0])+"+", run)
 			continue
 		}
-		rows = append(rows, s.row(i, e))
+		for _, i := range run {
+			add(strconv.Itoa(i), ui.Run{i})
+		}
 	}
 	s.table.SetRows(rows, s.data)
 }
 
-func (s *Screen) row(i int, e admin.Event) ui.Row {
-	t := ui.Tell(e)
+func (s *Screen) row(id string, run ui.Run) ui.Row {
+	e := s.events[run[0]]
+	t := ui.TellAll(s.eventsOf(id))
 	since, subject := "", ui.Cell{Text: t.Subject}
-	clock := ui.Cell{Text: s.data.Clock(e.At), Role: themes.Dim, Order: float64(i)}
+	clock := ui.Cell{Text: s.data.Clock(e.At), Role: themes.Dim, Order: float64(run[0])}
 	note := ui.Cell{Text: t.Note, Role: themes.Faint}
 	switch {
 	case e.Kind == admin.KindFault:
@@ -124,18 +152,22 @@ func (s *Screen) row(i int, e admin.Event) ui.Row {
 	if e.Kind == admin.KindFault {
 		what.Role = themes.Dim
 	}
-	return ui.Row{ID: strconv.Itoa(i), Cells: []ui.Cell{clock, {Text: since, Role: themes.Strong}, {Text: t.Tag, Role: themes.Dim}, subject, what, note}}
+	return ui.Row{ID: id, Cells: []ui.Cell{clock, {Text: since, Role: themes.Strong}, {Text: t.Tag, Role: themes.Dim}, subject, what, note}}
 }
 
 // Keys look closer.
 func (s *Screen) Keys() []ui.Key {
 	none := ""
-	if _, ok := s.selected(); !ok {
+	if s.table.Selection() == "" {
 		none = "there is no event yet"
 	}
 	hint := "faults only"
 	if s.faults {
 		hint = "everything"
+	}
+	fold := "unfold"
+	if s.unfolded {
+		fold = "fold"
 	}
 	keys := []ui.Key{
 		{Keys: "enter d", Does: "all about the event", Hint: "details", Not: none, Act: s.open},
@@ -149,44 +181,64 @@ func (s *Screen) Keys() []ui.Key {
 			s.fill()
 			return nil
 		}},
+		{Keys: "u", Does: "a line for each event, or one for what happened to many partitions at once", Hint: fold, Act: func() tea.Cmd {
+			s.unfolded = !s.unfolded
+			s.fill()
+			return nil
+		}},
 		{Keys: "e", Does: "export what is shown to a file", Hint: "export", Not: none, Act: s.export},
 	}
 	return s.table.With(keys)
 }
 
-// open shows one event.
+// open shows one event, or what happened to each of many partitions.
 func (s *Screen) open() tea.Cmd {
-	e, _ := s.selected()
+	events := s.eventsOf(s.table.Selection())
+	t := ui.TellAll(events)
+	pager := &ui.Pager{Title: strings.TrimSpace(t.Subject + "  " + t.What), Copy: s.Selection(), Lines: func(width int) []ui.Line {
+		if len(events) > 1 {
+			return each(events)
+		}
+		return detail(events[0], t.Note, width)
+	}}
+	return ui.Wish(ui.Ask{Overlay: pager})
+}
+
+// each is a line an event.
+func each(events []admin.Event) []ui.Line {
+	lines := []ui.Line{when(events[0]), nil}
+	for _, e := range events {
+		t := ui.Tell(e)
+		lines = append(lines, ui.Line{}.Text(ui.Fit(t.Subject, 24, false)).Gap(2).Add(t.Look, t.What).Gap(2).Add(themes.Faint, t.Note))
+	}
+	return lines
+}
+
+func when(e admin.Event) ui.Line {
+	return ui.Line{}.Dim("at        ").Text(e.At.Format("2006-01-02 15:04:05.000000 MST"))
+}
+
+func detail(e admin.Event, note string, width int) []ui.Line {
+	lines := []ui.Line{when(e)}
+	if e.Fault != "" && e.Kind != admin.KindFault {
+		lines = append(lines, ui.Line{}.Dim("since     ").Text(ui.Since(e.Since)+" s after fault "+e.Fault))
+	}
+	if note != "" {
+		lines = append(lines, ui.Line{}.Dim("note      ").Text(note))
+	}
+	lines = append(lines, nil)
 	raw, _ := json.MarshalIndent(e, "", "  ")
-	t := ui.Tell(e)
-	return ui.Wish(ui.Ask{Overlay: &ui.Pager{
-		Title: strings.TrimSpace(t.Subject + "  " + t.What),
-		Copy:  string(raw),
-		Lines: func(width int) []ui.Line {
-			lines := []ui.Line{ui.Line{}.Dim("at        ").Text(e.At.Format("2006-01-02 15:04:05.000000 MST"))}
-			if e.Fault != "" && e.Kind != admin.KindFault {
-				lines = append(lines, ui.Line{}.Dim("since     ").Text(ui.Since(e.Since)+" s after fault "+e.Fault))
-			}
-			if t.Note != "" {
-				lines = append(lines, ui.Line{}.Dim("note      ").Text(t.Note))
-			}
-			lines = append(lines, nil)
-			for l := range strings.SplitSeq(string(raw), "\n") {
-				lines = append(lines, ui.Styled(themes.Dim, ui.Cut(l, width, true)))
-			}
-			return lines
-		},
-	}})
+	for l := range strings.SplitSeq(string(raw), "\n") {
+		lines = append(lines, ui.Styled(themes.Dim, ui.Cut(l, width, true)))
+	}
+	return lines
 }
 
 // export writes the events that are shown, one JSON object a line.
 func (s *Screen) export() tea.Cmd {
 	var b strings.Builder
 	for id := range s.table.Shown() {
-		i, _ := strconv.Atoi(id)
-		text, _ := json.Marshal(s.events[i])
-		b.Write(text)
-		b.WriteByte('\n')
+		b.WriteString(s.jsonLines(id) + "\n")
 	}
 	name := fmt.Sprintf("kdrill-events-%s.jsonl", s.data.Now.Format("20060102-150405"))
 	return ui.Wish(ui.Save{Name: name, Text: b.String()})

@@ -75,6 +75,28 @@ func Fault() []admin.Event {
 	return events
 }
 
+// Crowded is a cluster in which a broker that led many partitions has died.
+func Crowded() ui.Data {
+	d := Failed()
+	at := func(kind admin.Kind, partition int, after time.Duration) admin.Event {
+		return admin.Event{
+			At: Now.Add(after - 5*time.Second), Kind: kind, Subject: fmt.Sprintf("%s/%d", []string{"shipments", "invoices"}[partition%3/2], partition),
+			Fault: "f1", Since: after,
+		}
+	}
+	for i := range 40 {
+		e := at(admin.KindLeader, i, 2400*time.Millisecond)
+		e.Old, e.New, e.OldEpoch, e.NewEpoch = "broker-2", []string{"broker-1", "broker-3"}[i%5/4], 1, 2
+		d.Events = append(d.Events, e)
+	}
+	for i := range 80 {
+		e := at(admin.KindISR, i, 2401*time.Millisecond)
+		e.Old, e.New, e.Note = "1,2,3", "1,3", "broker-2 is out of sync"
+		d.Events = append(d.Events, e)
+	}
+	return d
+}
+
 func without(p *admin.Partition, id int32) {
 	var isr []int32
 	for _, r := range p.ISR {
