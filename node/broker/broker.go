@@ -42,7 +42,9 @@ type Broker struct {
 	transactionPeers *peers
 	producerIDs      *producerIDs
 	handlers         map[int16]handler
-	failed           chan error // why the log directory cannot be used any more; has room for one
+	requests         *requests
+	web              net.Listener // of /metrics and /healthz, nil for none
+	failed           chan error   // why the log directory cannot be used any more; has room for one
 }
 
 // assemble makes the parts of a broker and connects them. Nothing runs yet.
@@ -84,7 +86,7 @@ func (b *Broker) assemble(dir *log.Dir) {
 		Settings: controllerSettings(s), Log: b.log,
 	})
 	b.groups, b.transactions = b.newGroups(), b.newTransactions()
-	b.handlers = b.routes()
+	b.handlers, b.requests = b.routes(), newRequests()
 }
 
 // describe is the broker's registration.
@@ -146,6 +148,10 @@ func (b *Broker) serve(ctx context.Context) error {
 	parts.Go(connections.Wait)
 	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.configs.Run, b.registration.Run, b.groups.Run, b.transactions.Run} {
 		parts.Go(func() error { return run(alive) })
+	}
+	if b.web != nil {
+		parts.Go(func() error { return serveHTTP(alive, b.web, b.http()) })
+		b.log.Info("metrics served", "address", b.web.Addr())
 	}
 	b.log.Info("broker ready", "id", b.settings.BrokerID, "address", b.settings.Advertised[0].Address())
 

@@ -77,6 +77,7 @@ func TestThreeBrokers(t *testing.T) {
 	}
 	c := startCluster(t, 3, 3)
 	t.Run("what was produced is consumed", c.testProduceAndConsume)
+	t.Run("metrics tell what happened", c.testMetrics)
 	t.Run("every broker tells the same", c.testMetadata)
 	t.Run("topics that cannot be are refused", c.testBadTopics)
 	t.Run("configurations change while running", c.testConfigs)

@@ -125,6 +125,7 @@ offsets.topic.num.partitions=8
 transaction.state.log.num.partitions=8
 group.initial.rebalance.delay.ms=50
 group.min.session.timeout.ms=500
+kdrill.http.listener=127.0.0.1:0
 `, id, port, filepath.Join(c.dir, fmt.Sprint("broker", id), "data"), c.zookeeper, sessionTimeout.Milliseconds())
 }
 

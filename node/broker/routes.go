@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -56,7 +57,10 @@ func (b *Broker) routes() map[int16]handler {
 
 // Serve answers one request.
 func (b *Broker) Serve(ctx context.Context, r *wire.Request) kmsg.Response {
-	return b.handlers[r.Key](ctx, r)
+	began := time.Now()
+	response := b.handlers[r.Key](ctx, r)
+	b.requests.served(r.Body, time.Since(began))
+	return response
 }
 
 // server serves the connections of one listener.

@@ -83,22 +83,39 @@ func (b *Broker) load(ctx context.Context, dir *log.Dir) error {
 
 func (b *Broker) listen() error {
 	for i, l := range b.settings.Listeners {
-		bound, err := net.Listen("tcp", l.Address())
-		switch {
-		case errors.Is(err, syscall.EADDRINUSE):
-			return fmt.Errorf("listeners: %s is in use by another process: stop that one or choose another port", l.Address())
-		case err != nil:
-			return fmt.Errorf("listeners: %w", err)
+		bound, err := bind("listeners", l.Address())
+		if err != nil {
+			return err
 		}
 		b.listeners = append(b.listeners, bound)
 		if l.Port == 0 { // the system chose: tell others
 			b.settings.Bound(i, bound.Addr().(*net.TCPAddr).Port)
 		}
 	}
+	if b.settings.HTTP != "" {
+		var err error
+		b.web, err = bind(settings.HTTPListener, b.settings.HTTP)
+		return err
+	}
 	return nil
 }
 
+// bind opens the address that a property gives.
+func bind(property, address string) (net.Listener, error) {
+	bound, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s: %s is in use by another process: stop that one or choose another port", property, address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", property, err)
+	}
+	return bound, nil
+}
+
 func (b *Broker) closeListeners() {
+	if b.web != nil {
+		b.web.Close()
+	}
 	for _, l := range b.listeners {
 		l.Close()
 	}

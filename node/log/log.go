@@ -75,6 +75,13 @@ func (l *Log) Size() int64 {
 	return size(l.segments)
 }
 
+// Segments is how many segments there are.
+func (l *Log) Segments() int {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return len(l.segments)
+}
+
 func size(segments []*segment) (n int64) {
 	for _, s := range segments {
 		n += s.size

@@ -19,6 +19,8 @@ type alterations struct {
 	mu   sync.Mutex
 	next map[key]proposal
 	more chan struct{} // capacity 1: next is not empty
+
+	agreed changes
 }
 
 // proposal is an isr as asked of the controller. It is void once the partition's epochs have moved on.
@@ -235,12 +237,14 @@ func (q proposal) judge(answer *kmsg.AlterPartitionResponseTopicPartition) verdi
 	v := judgeAlter(answer.ErrorCode, answer, p.leaderEpoch, p.partitionEpoch)
 	switch v {
 	case adopt:
+		p.r.isr.agreed.count(len(p.lead.isr), len(answer.ISR))
 		p.lead.isr, p.lead.proposed = slices.Clone(answer.ISR), nil
 		p.partitionEpoch = answer.PartitionEpoch
 		p.r.log.Info("isr agreed", "partition", p.String(), "isr", p.lead.isr, "partitionEpoch", p.partitionEpoch)
 		p.advance(time.Now())
 		p.settleAcks()
 	case revert:
+		p.r.isr.agreed.refused.Add(1)
 		p.lead.proposed = nil
 		p.r.log.Info("isr refused by the controller", "partition", p.String(), "isr", p.lead.isr, "proposed", q.isr, "code", answer.ErrorCode)
 		p.advance(time.Now())

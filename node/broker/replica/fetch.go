@@ -161,6 +161,9 @@ func (f *fetch) readAll() {
 // fill writes one partition's answer.
 func (f *fetch) fill(i int, part *kmsg.FetchResponseTopicPartition) {
 	got := &f.readings[i]
+	if p := f.parts[i]; p != nil {
+		p.traffic.fetched(f.by, got)
+	}
 	part.Default()
 	part.Partition = f.wants[i].Partition
 	part.ErrorCode = code(got.err)

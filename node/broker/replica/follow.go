@@ -110,10 +110,12 @@ func (q *pursuit) append(part *kmsg.FetchResponseTopicPartition) error {
 			if _, err := p.log.AppendFollower(part.RecordBatches); err != nil {
 				return fmt.Errorf("append to %s: %w", p, err)
 			}
+			p.traffic.replicatedIn.Add(int64(len(part.RecordBatches)))
 		}
 		end := p.log.End()
 		p.mu.Lock()
 		p.hw = max(min(part.HighWatermark, end), p.hw)
+		p.behind = max(part.HighWatermark-end, 0)
 		p.mu.Unlock()
 		if start := min(part.LogStartOffset, end); start > p.log.Start() {
 			return p.log.SetStart(start)

@@ -20,6 +20,8 @@ type partition struct {
 	r   *Replicas
 	log *log.Log
 
+	traffic *traffic // of the topic
+
 	writer  sync.Mutex    // held while the log changes at its end, and while the role does
 	markers map[int64]int // appended here, by producer; guarded by writer
 
@@ -34,6 +36,7 @@ type partition struct {
 	term           int         // counts resignations: while it stands, what was appended as leader is still there
 	end            int64       // the log's end, as far as writers are done
 	hw             int64       // high watermark: below it, all is committed
+	behind         int64       // of a follower: what its leader had committed beyond end, at the last fetch
 	acks           []*ack
 	tail           []poll // followers, woken by what is appended
 	committed      []poll // consumers, woken by the high watermark

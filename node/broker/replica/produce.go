@@ -89,6 +89,7 @@ func (r *Replicas) appendOne(req *kmsg.ProduceRequest, k key, records []byte, gu
 		return out
 	}
 	out.appended = out.p.appendGuarded(records, log.FromClient, req.Acks, noEpoch, guard)
+	out.p.traffic.produced(len(records), &out.appended)
 	return out
 }
 

@@ -25,6 +25,7 @@ type Replicas struct {
 	controllerEpoch int32
 	restored        map[key]int64 // high watermarks as found on disk, of partitions that were not opened yet
 	closed          bool
+	traffic         map[string]*traffic // by topic
 
 	sessions *sessions
 	fetchers *fetchers
@@ -35,7 +36,7 @@ type Replicas struct {
 func New(cfg Config) *Replicas {
 	r := &Replicas{
 		cfg: cfg, log: cfg.Log,
-		hosted: map[key]*partition{}, names: map[[16]byte]string{}, controllerEpoch: -1,
+		hosted: map[key]*partition{}, names: map[[16]byte]string{}, traffic: map[string]*traffic{}, controllerEpoch: -1,
 		restored: cfg.Dir.HighWatermarks(),
 		sessions: newSessions(cfg.Settings.FetchSessions),
 	}
@@ -81,7 +82,7 @@ func (r *Replicas) open(k key) (*partition, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := &partition{
-		key: k, r: r, log: l, leader: -1, leaderEpoch: -1, partitionEpoch: -1, end: l.End(),
+		key: k, r: r, log: l, traffic: r.trafficOf(k.Topic), leader: -1, leaderEpoch: -1, partitionEpoch: -1, end: l.End(),
 		hw: min(max(r.restored[k], l.Start()), l.End()),
 	}
 	r.hosted[k] = p

@@ -6,5 +6,8 @@
 //
 // Settings and tables are values that nobody changes once they are made; any goroutine may read them.
 //
+// One property is not Apache's: kdrill.http.listener=host:port has the broker serve /metrics (Prometheus) and /healthz
+// there, without authentication: choose a loopback address. Without it nothing is served.
+//
 // The tables were printed by Kafka 3.9.1's own definitions.
 package settings

@@ -20,6 +20,7 @@ type Settings struct {
 	Advertised          []Listener // what others are told
 	InterBrokerListener string
 	LogDir              string
+	HTTP                string // host:port of /metrics and /healthz, empty for none
 	ZooKeeper           ZooKeeper
 }
 
@@ -64,6 +65,7 @@ func read(file *config.File) (*Settings, error) {
 	s.readListeners(file)
 	s.readLogDir(file)
 	s.readZooKeeper(file)
+	s.readHTTP(file)
 	if err := file.Err(); err != nil {
 		return nil, err
 	}
@@ -153,6 +155,17 @@ func readAddresses(file *config.File, key, value string, protocols map[string]st
 		file.Reject(key, "names no listener")
 	}
 	return listeners
+}
+
+func (s *Settings) readHTTP(file *config.File) {
+	if s.HTTP = s.Text(HTTPListener); s.HTTP == "" {
+		return
+	}
+	if _, port, err := net.SplitHostPort(s.HTTP); err != nil {
+		file.Reject(HTTPListener, "%q is not host:port, such as 127.0.0.1:9404", s.HTTP)
+	} else if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		file.Reject(HTTPListener, "%q is not a port", port)
+	}
 }
 
 func (s *Settings) readLogDir(file *config.File) {

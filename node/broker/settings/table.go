@@ -32,8 +32,11 @@ var (
 	topicText string
 )
 
+// HTTPListener is the one property of server.properties that Apache does not have: host:port of /metrics and /healthz.
+const HTTPListener = "kdrill.http.listener"
+
 // Broker returns the properties of server.properties.
-func Broker() Table { return parse(brokerText) }
+func Broker() Table { return parse(brokerText + HTTPListener + "\tstring\t-\n") }
 
 // Topic returns the configurations of topics.
 func Topic() Table { return parse(topicText) }

@@ -21,6 +21,7 @@ func used() []string {
 		"group.max.size",
 		"group.min.session.timeout.ms",
 		"inter.broker.listener.name",
+		HTTPListener,
 		"leader.imbalance.check.interval.seconds",
 		"leader.imbalance.per.broker.percentage",
 		"listener.security.protocol.map",

@@ -1,0 +1,46 @@
+package controller
+
+import "context"
+
+// Status is what the active controller knows of the cluster, in numbers.
+type Status struct {
+	Topics, Partitions int // those of topics that are being deleted included
+	Deleting           int // topics
+	Brokers            int
+	Offline            int // partitions without a leader that is alive
+	Away               int // partitions that their preferred leader does not lead
+	Reassigning        int // partitions
+}
+
+// Status asks the active controller; false if this broker is not, or it does not answer while ctx lasts.
+func (c *Controller) Status(ctx context.Context) (Status, bool) {
+	var s Status
+	answered := c.ask(ctx, "status", func(t *term) error {
+		s = t.view.status()
+		return nil
+	})
+	return s, answered
+}
+
+func (v *view) status() Status {
+	s := Status{Topics: len(v.topics), Brokers: len(v.brokers)}
+	for _, topic := range v.topics {
+		s.Partitions += len(topic.partitions)
+		if topic.deletion != nil {
+			s.Deleting++
+			continue
+		}
+		for _, p := range topic.partitions {
+			if len(p.adding)+len(p.removing) > 0 {
+				s.Reassigning++
+			}
+			switch {
+			case p.state == nil || !v.running(p.state.Leader):
+				s.Offline++
+			case len(p.replicas) > 0 && p.state.Leader != p.replicas[0]:
+				s.Away++
+			}
+		}
+	}
+	return s
+}
