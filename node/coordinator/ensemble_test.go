@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -156,7 +157,14 @@ func (p *process) kill() { p.signal(syscall.SIGKILL) }
 // serving waits until the node serves.
 func (p *process) serving() {
 	p.t.Helper()
-	eventually(p.t, fmt.Sprintf("node %d serves", p.id), func() bool { return p.mode() != "" })
+	eventually(p.t, fmt.Sprintf("node %d serves", p.id), func() bool {
+		select {
+		case <-p.exited:
+			p.t.Fatalf("node %d has ended:\n%s", p.id, p.log)
+		default:
+		}
+		return p.mode() != ""
+	})
 }
 
 // mode is leader, follower or standalone; "" if the node does not serve.
@@ -233,7 +241,7 @@ func (silent) Printf(string, ...any) {}
 
 func waitFor(t testing.TB, events <-chan zk.Event, state zk.State) {
 	t.Helper()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(60 * time.Second)
 	for {
 		select {
 		case e := <-events:
@@ -248,7 +256,7 @@ func waitFor(t testing.TB, events <-chan zk.Event, state zk.State) {
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(40 * time.Second)
+	deadline := time.After(60 * time.Second)
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
 	for !ok() {
@@ -267,16 +275,21 @@ func writeFile(t testing.TB, path, text string) {
 	}
 }
 
+// freePorts are below those that the system gives to outgoing connections: one of these could otherwise hold the port of
+// a node that was killed, so that it cannot start again.
 func freePorts(t testing.TB, n int) []int {
 	t.Helper()
-	ports := make([]int, n)
-	for i := range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	var ports []int
+	for tries := 0; len(ports) < n; tries++ {
+		port := 12_000 + rand.IntN(20_000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil && tries > 1000 {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		ports[i] = l.Addr().(*net.TCPAddr).Port
+		if err == nil {
+			defer l.Close()
+			ports = append(ports, port)
+		}
 	}
 	return ports
 }

@@ -82,8 +82,8 @@ type Node struct {
 	lostAt     int  // tick at which there was no leader any more
 	serving    bool // the applier is up, or about to be
 	catchingUp bool
-	campaignAt int // tick of an election ahead of time, 0 for none
-	connected  map[uint64]bool
+	campaignAt int             // tick of an election ahead of time, 0 for none
+	connected  map[uint64]bool // peers that this node has a connection to
 	reads      reads
 	forsaken   uint64          // a peer that only another leader can bring up to date
 	shipping   map[uint64]bool // peers that a snapshot is on its way to
@@ -102,6 +102,7 @@ func New(cfg Config) (*Node, error) {
 		cfg: cfg, inbox: newMailbox[func()](), writes: newMailbox[*raftpb.Message](), applies: newMailbox[task](),
 		outbox: outbox{node: cfg.ID}, nudge: make(chan struct{}, 1),
 		connected: map[uint64]bool{}, shipping: map[uint64]bool{},
+		reads: reads{question: uint64(time.Now().UnixNano())},
 	}
 	n.status.Store(&Status{Role: Role{ID: cfg.ID}, Voters: len(cfg.Peers)})
 	n.applier = applier{node: n, origins: map[uint64]*origin{}}
@@ -195,17 +196,23 @@ func (n *Node) loop(ctx, life context.Context) (err error) {
 		case <-life.Done():
 			return nil
 		}
-		for _, event := range n.inbox.take() {
-			event()
-		}
-		n.propose()
-		n.reads.ask(n)
-		for n.rn.HasReady() {
-			n.dispatch(life, n.rn.Ready())
-		}
+		n.turn(life)
 		if leave == nil && n.lead != 0 && n.lead != n.cfg.ID {
 			return nil
 		}
+	}
+}
+
+// turn carries out what came in and hands out what follows from it.
+func (n *Node) turn(life context.Context) {
+	for _, event := range n.inbox.take() {
+		event()
+	}
+	n.follow()
+	n.propose()
+	n.reads.ask(n)
+	for n.rn.HasReady() {
+		n.dispatch(life, n.rn.Ready())
 	}
 }
 
@@ -269,13 +276,7 @@ func (n *Node) propose() {
 
 // dispatch hands out what Raft wants to be done.
 func (n *Node) dispatch(life context.Context, rd raft.Ready) {
-	if !raft.IsEmptyHardState(rd.HardState) {
-		n.term = rd.HardState.GetTerm()
-	}
-	if rd.SoftState != nil {
-		n.lead, n.state = rd.SoftState.Lead, rd.SoftState.RaftState
-		n.ledBy()
-	}
+	n.follow()
 	for _, r := range rd.ReadStates {
 		n.reads.confirmed(n, r)
 	}
@@ -293,11 +294,24 @@ func (n *Node) dispatch(life context.Context, rd raft.Ready) {
 	}
 }
 
-// ledBy follows a change of leader or role.
+// follow notes who leads. Raft is asked, since its Ready tells only what differs from the Ready before: not that a
+// leader was forgotten and then heard again.
+func (n *Node) follow() {
+	now := n.rn.BasicStatus()
+	if now.Lead == n.lead && now.RaftState == n.state && now.GetTerm() == n.term {
+		return
+	}
+	if n.lead != 0 && now.Lead == 0 {
+		n.lostAt = n.ticks
+	}
+	n.lead, n.state, n.term = now.Lead, now.RaftState, now.GetTerm()
+	n.ledBy()
+}
+
+// ledBy follows a change of leader, role or term.
 func (n *Node) ledBy() {
 	n.publish()
 	if n.lead == 0 {
-		n.lostAt = n.ticks
 		return
 	}
 	n.campaignAt = 0
@@ -305,7 +319,7 @@ func (n *Node) ledBy() {
 		n.forsaken = 0
 	}
 	n.outbox.resend()
-	n.reads.again()
+	n.reads.again(n)
 	switch {
 	case n.serving:
 		role := n.role()
@@ -428,13 +442,21 @@ func (n *Node) peerUp(id uint64) {
 	})
 }
 
+// peerLost: the connection to a peer has ended, and what was on its way may be lost.
+func (n *Node) peerLost(id uint64) {
+	n.inbox.put(func() {
+		delete(n.connected, id)
+		n.rn.ReportUnreachable(id)
+	})
+	n.peerDown(id)
+}
+
 // peerDown: a connection of a killed process ends long before its silence would be noticed.
 func (n *Node) peerDown(id uint64) {
 	n.inbox.put(func() {
-		delete(n.connected, id)
 		if id == n.lead && n.state == raft.StateFollower {
 			n.rn.ForgetLeader()
-			n.lead = 0
+			n.follow()
 			n.early(id)
 		}
 	})

@@ -8,11 +8,12 @@ import (
 )
 
 // reads are those who wait for this node to have caught up. All who wait at the same time share one question to the
-// leader (ReadIndex); it is asked again if no answer comes. It belongs to the raft loop.
+// leader (ReadIndex). It is put again, the same, if no answer comes: an answer that is late is as good as one that is
+// not, so a slow ensemble gets on. It belongs to the raft loop.
 type reads struct {
 	waiting  []func()
 	asked    []func()
-	question uint64 // of those in asked
+	question uint64 // of those in asked; no life of a node has one of another's
 	askedAt  int
 }
 
@@ -25,8 +26,15 @@ func (r *reads) ask(n *Node) {
 	}
 	r.asked, r.waiting = r.waiting, nil
 	r.question++
-	r.askedAt = n.ticks
-	n.rn.ReadIndex(r.context(n))
+	r.again(n)
+}
+
+// again puts the question, once more if it was put before.
+func (r *reads) again(n *Node) {
+	if len(r.asked) > 0 && n.lead != 0 {
+		r.askedAt = n.ticks
+		n.rn.ReadIndex(r.context(n))
+	}
 }
 
 // context tells the leader's answers apart, among nodes too.
@@ -34,15 +42,9 @@ func (r *reads) context(n *Node) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, n.cfg.ID), r.question)
 }
 
-// again makes all wait for a new question, since the leader has changed.
-func (r *reads) again() {
-	r.waiting = append(r.asked, r.waiting...)
-	r.asked = nil
-}
-
 func (r *reads) tick(n *Node) {
-	if len(r.asked) > 0 && n.ticks-r.askedAt > n.cfg.ElectionTicks {
-		r.again()
+	if n.ticks-r.askedAt > n.cfg.ElectionTicks {
+		r.again(n)
 	}
 }
 

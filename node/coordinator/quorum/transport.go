@@ -9,7 +9,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/raft/v3"
@@ -30,9 +32,10 @@ const (
 )
 
 const (
-	queueMax   = 4096 // frames that wait for a peer; more are dropped, Raft sends again
-	redial     = 50 * time.Millisecond
-	writeLimit = 5 * time.Second
+	queueMax     = 4096 // frames that wait for a peer; more are dropped, Raft sends again
+	redial       = 50 * time.Millisecond
+	writeLimit   = 5 * time.Second // a connection that takes nothing for so long is given up
+	snapshotPart = 256 << 10
 )
 
 // receiver is what the transport tells.
@@ -41,8 +44,9 @@ type receiver interface {
 	greeted(from, lastIndex uint64)
 	received(m *raftpb.Message)
 	touched(sessions []int64)
-	peerUp(id uint64)
-	peerDown(id uint64)
+	peerUp(id uint64)   // this node can send to it
+	peerLost(id uint64) // it cannot any more
+	peerDown(id uint64) // it has no connection to this node any more
 	unreachable(id uint64)
 	snapshotSent(id uint64, status raft.SnapshotStatus)
 }
@@ -58,9 +62,10 @@ type transport struct {
 
 // peer is another node, seen from here.
 type peer struct {
-	id    uint64
-	addr  string
-	queue *mailbox[[]byte]
+	id      uint64
+	addr    string
+	queue   *mailbox[[]byte]
+	inbound atomic.Int32 // connections that it has to this node
 }
 
 func newTransport(id uint64, l net.Listener, addrs map[uint64]string, to receiver, log *slog.Logger) *transport {
@@ -158,11 +163,16 @@ func (t *transport) snapshot(ctx context.Context, m *raftpb.Message) {
 		return
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(time.Minute))
-	if _, err = conn.Write(b); err == nil {
-		err = conn.(*net.TCPConn).CloseWrite()
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	for part := range slices.Chunk(b, snapshotPart) { // the deadline is for progress, not for the whole
+		conn.SetDeadline(time.Now().Add(writeLimit))
+		if _, err = conn.Write(part); err != nil {
+			return
+		}
 	}
-	if err == nil {
+	conn.SetDeadline(time.Now().Add(4 * writeLimit))
+	if err = conn.(*net.TCPConn).CloseWrite(); err == nil {
 		_, err = conn.Read(make([]byte, 1)) // the other side closes once it has read all
 	}
 	if errors.Is(err, io.EOF) {
@@ -205,7 +215,7 @@ func (t *transport) send(ctx context.Context, p *peer) {
 		t.to.peerUp(p.id)
 		err = t.stream(ctx, p, conn)
 		conn.Close()
-		t.to.peerDown(p.id)
+		t.to.peerLost(p.id)
 		if ctx.Err() == nil {
 			t.log.Debug("connection to peer lost", "peer", p.id, "err", err)
 		}
@@ -262,14 +272,16 @@ func (t *transport) receive(ctx context.Context, conn net.Conn) error {
 	}
 	conn.SetReadDeadline(time.Time{})
 	t.to.greeted(from, binary.BigEndian.Uint64(hello[len(helloMagic)+16:]))
+	t.peers[from].inbound.Add(1)
+	defer func() {
+		if t.peers[from].inbound.Add(-1) == 0 {
+			t.to.peerDown(from)
+		}
+	}()
 	r := bufio.NewReaderSize(conn, 32<<10)
-	snapshot := false
 	for {
 		kind, body, err := readFrame(r)
 		if err != nil {
-			if !snapshot {
-				t.to.peerDown(from)
-			}
 			if errors.Is(err, errFrame) {
 				return err
 			}
@@ -281,7 +293,6 @@ func (t *transport) receive(ctx context.Context, conn net.Conn) error {
 			if err := proto.Unmarshal(body, m); err != nil || m.GetFrom() != from {
 				return fmt.Errorf("unreadable message of coordinator %d", from)
 			}
-			snapshot = m.GetType() == raftpb.MsgSnap
 			t.to.received(m)
 		case frameTouched:
 			ids := make([]int64, len(body)/8)
