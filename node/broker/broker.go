@@ -20,7 +20,6 @@ import (
 	"kdrill/node/broker/txn"
 	"kdrill/node/layout"
 	"kdrill/node/log"
-	"kdrill/node/wire"
 )
 
 // Broker is one running broker. [Run] makes and runs it.
@@ -34,6 +33,7 @@ type Broker struct {
 	registration     *registration
 	cache            *metadata.Cache
 	configs          *topicConfigs
+	entities         *entities
 	replicas         *replica.Replicas
 	controller       *controller.Controller
 	groups           *group.Coordinator
@@ -52,11 +52,13 @@ func (b *Broker) assemble(dir *log.Dir) {
 	s := b.settings
 	b.cache = metadata.New()
 	b.failed = make(chan error, 1)
-	b.peers = newPeers(fmt.Sprintf("broker-%d", s.BrokerID))
-	b.transactionPeers = newPeers(fmt.Sprintf("broker-%d-txn", s.BrokerID))
+	b.peers = newPeers(s.Dialer, fmt.Sprintf("broker-%d", s.BrokerID))
+	b.transactionPeers = newPeers(s.Dialer, fmt.Sprintf("broker-%d-txn", s.BrokerID))
 	b.producerIDs = &producerIDs{zk: b.zk, broker: s.BrokerID}
 	b.registration = newRegistration(b.zk, s.BrokerID, b.describe, s.ZooKeeper.SessionTimeout*4/3+500*time.Millisecond, b.log)
 	b.configs = newTopicConfigs(b.zk, b.topicConfigChanged, b.log)
+	b.entities = newEntities(b.zk, func() {}, b.log)
+	b.configs.others = b.entities.Take
 	verify := b.verify
 	if !s.Bool("transaction.partition.verification.enable") {
 		verify = nil
@@ -71,7 +73,7 @@ func (b *Broker) assemble(dir *log.Dir) {
 			return ok
 		},
 		Dial: func(ctx context.Context, address string) (replica.Fetcher, error) {
-			return wire.Dial(ctx, address, fmt.Sprintf("broker-%d-fetcher", s.BrokerID))
+			return s.Dialer.Dial(ctx, address, fmt.Sprintf("broker-%d-fetcher", s.BrokerID))
 		},
 		AlterPartition: b.askAlterPartition,
 		OnLead:         b.lead,
@@ -92,7 +94,7 @@ func (b *Broker) assemble(dir *log.Dir) {
 // describe is the broker's registration.
 func (b *Broker) describe(at time.Time) layout.BrokerRegistration {
 	r := layout.BrokerRegistration{
-		Version: 5, JMXPort: -1, Timestamp: strconv.FormatInt(at.UnixMilli(), 10), Rack: b.settings.Rack,
+		Version: 5, Port: -1, JMXPort: -1, Timestamp: strconv.FormatInt(at.UnixMilli(), 10), Rack: b.settings.Rack,
 		SecurityProtocol: map[string]string{}, Features: map[string]any{},
 	}
 	for _, l := range b.settings.Advertised {
@@ -114,7 +116,7 @@ func (b *Broker) endpoint(id int32) (address string, ok bool) {
 func (b *Broker) dialRegistered(ctx context.Context, to layout.BrokerRegistration) (controller.Peer, error) {
 	for _, e := range to.Endpoints {
 		if address, ok := strings.CutPrefix(e, b.settings.InterBrokerListener+"://"); ok {
-			return wire.Dial(ctx, address, fmt.Sprintf("controller-%d", b.settings.BrokerID))
+			return b.settings.Dialer.Dial(ctx, address, fmt.Sprintf("controller-%d", b.settings.BrokerID))
 		}
 	}
 	return nil, fmt.Errorf("broker has no listener %s, only %v", b.settings.InterBrokerListener, to.Endpoints)

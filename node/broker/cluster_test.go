@@ -73,6 +73,13 @@ const sessionTimeout = 2 * time.Second
 // startCluster starts coordinators and brokers 1 to n and waits until they are one cluster.
 func startCluster(t testing.TB, coordinators, brokers int) *testCluster {
 	t.Helper()
+	return startClusterWith(t, coordinators, brokers, func(_ *testCluster, _ int32, properties string) string { return properties })
+}
+
+// startClusterWith is startCluster with properties that brokers have besides. It asks for them once the coordinators
+// serve.
+func startClusterWith(t testing.TB, coordinators, brokers int, with func(c *testCluster, id int32, properties string) string) *testCluster {
+	t.Helper()
 	c := &testCluster{t: t, dir: t.TempDir(), brokers: map[int32]*testNode{}}
 	t.Cleanup(c.end)
 	ports := freePorts(t, 2*coordinators+brokers)
@@ -105,7 +112,7 @@ func startCluster(t testing.TB, coordinators, brokers int) *testCluster {
 	})
 	for i := range brokers {
 		id := int32(i + 1)
-		c.brokers[id] = c.node("broker", fmt.Sprint("broker", id), c.properties(id, ports[2*coordinators+i]), ports[2*coordinators+i])
+		c.brokers[id] = c.node("broker", fmt.Sprint("broker", id), with(c, id, c.properties(id, ports[2*coordinators+i])), ports[2*coordinators+i])
 		c.start(c.brokers[id])
 	}
 	c.awaitBrokers(brokers)

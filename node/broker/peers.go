@@ -13,6 +13,7 @@ import (
 
 // peers are the connections to other brokers for requests that this broker makes on its own account, one each.
 type peers struct {
+	dialer   wire.Dialer
 	clientID string
 
 	mu     sync.Mutex
@@ -20,8 +21,8 @@ type peers struct {
 	closed bool
 }
 
-func newPeers(clientID string) *peers {
-	return &peers{clientID: clientID, conns: map[string]*wire.Client{}}
+func newPeers(dialer wire.Dialer, clientID string) *peers {
+	return &peers{dialer: dialer, clientID: clientID, conns: map[string]*wire.Client{}}
 }
 
 var errClosing = errors.New("broker is stopping")
@@ -46,7 +47,7 @@ func (p *peers) conn(ctx context.Context, address string) (*wire.Client, error) 
 	if conn != nil {
 		return conn, nil
 	}
-	fresh, err := wire.Dial(ctx, address, p.clientID)
+	fresh, err := p.dialer.Dial(ctx, address, p.clientID)
 	if err != nil {
 		return nil, err
 	}

@@ -34,6 +34,7 @@ func (b *Broker) routes() map[int16]handler {
 		6:  on(b.updateMetadata),
 		7:  on(b.controller.ControlledShutdown),
 		10: onFrom(b.findCoordinator),
+		17: on(saslHandshake),
 		18: nil, // ApiVersions is answered by wire
 		19: on(b.createTopics),
 		20: on(b.deleteTopics),
@@ -42,11 +43,14 @@ func (b *Broker) routes() map[int16]handler {
 		32: on(b.describeConfigs),
 		33: on(b.alterConfigs),
 		35: on(b.replicas.DescribeLogDirs),
+		36: on(saslAuthenticate),
 		37: on(b.createPartitions),
 		43: on(b.controller.ElectLeaders),
 		44: on(b.incrementalAlterConfigs),
 		45: on(b.controller.AlterPartitionAssignments),
 		46: on(b.controller.ListPartitionReassignments),
+		50: on(b.describeScram),
+		51: on(b.alterScram),
 		56: on(b.controller.AlterPartition),
 		60: onFrom(b.describeCluster),
 	}
@@ -72,6 +76,7 @@ func (b *Broker) server(listener string) *wire.Server {
 			return ok
 		}),
 		Listener:        listener,
+		Security:        b.settings.Security[listener].Security(b.credential),
 		MaxRequestBytes: int(b.settings.Int("socket.request.max.bytes")),
 		MaxIdle:         b.settings.Millis("connections.max.idle.ms"),
 		Log:             b.log,

@@ -77,6 +77,9 @@ func (b *Broker) load(ctx context.Context, dir *log.Dir) error {
 	if err := errors.Join(b.configs.Begin(ctx), b.configs.Load(ctx, topics)); err != nil {
 		return fmt.Errorf("read topic configurations: %w", err)
 	}
+	if err := b.entities.Load(ctx); err != nil {
+		return fmt.Errorf("read users, clients and ips: %w", err)
+	}
 	b.replicas.Load()
 	return b.registration.register(ctx)
 }

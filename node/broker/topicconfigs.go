@@ -19,7 +19,8 @@ import (
 // /config/changes.
 type topicConfigs struct {
 	zk      *session
-	changed func(topic string) // is told after a change was taken in
+	changed func(topic string)                     // is told after a change was taken in
+	others  func(ctx context.Context, path string) // is told of changes of users, clients and ips
 	log     *slog.Logger
 
 	seen map[string]time.Time // notifications that are dealt with, and when they were made; zero if not known yet
@@ -166,6 +167,10 @@ func (c *topicConfigs) take(ctx context.Context, path string, data []byte) {
 	change, err := layout.Decode[layout.ConfigChange](path, data)
 	if err != nil {
 		c.log.Warn("configuration change not understood", "err", err)
+		return
+	}
+	if isEntity(change.EntityPath) {
+		c.others(ctx, change.EntityPath)
 		return
 	}
 	topic, ok := strings.CutPrefix(change.EntityPath, "topics/")

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -26,6 +28,10 @@ type Client struct {
 	broken  error      // why the connection is of no use any more
 
 	done chan struct{} // the reader has ended
+
+	login   func(context.Context) (lifetime time.Duration, err error) // nil: nobody asks who this is
+	turn    sync.RWMutex                                              // held by logIn, shared by requests
+	expires atomic.Int64                                              // when to log in again, Unix nanoseconds; 0 for never
 }
 
 // call is a request that waits for its reply.
@@ -40,20 +46,12 @@ type result struct {
 	err      error
 }
 
-// Dial connects to a broker.
-func Dial(ctx context.Context, address, clientID string) (*Client, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	return NewClient(conn, clientID), nil
-}
-
 // NewClient speaks over a connection that exists already.
 func NewClient(conn net.Conn, clientID string) *Client {
 	c := &Client{
 		conn: conn, formatter: kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID)), done: make(chan struct{}),
 	}
+	c.expires.Store(never)
 	go c.readReplies()
 	return c
 }
@@ -61,6 +59,21 @@ func NewClient(conn net.Conn, clientID string) *Client {
 // Request sends a request, whose version the caller has set, and waits for its reply. When ctx ends first only
 // this call is given up; an error of the connection fails every call on it, now and later.
 func (c *Client) Request(ctx context.Context, request kmsg.Request) (kmsg.Response, error) {
+	if c.login == nil {
+		return c.exchange(ctx, request)
+	}
+	if c.due(time.Now()) {
+		if err := c.logIn(ctx); err != nil {
+			c.Close() // the broker would end it
+			return nil, err
+		}
+	}
+	c.turn.RLock()
+	defer c.turn.RUnlock()
+	return c.exchange(ctx, request)
+}
+
+func (c *Client) exchange(ctx context.Context, request kmsg.Request) (kmsg.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ type Request struct {
 	ClientID      string // "" if the client gave none
 	Body          kmsg.Request
 	Conn          *ConnInfo
+
+	// Throttle is set by the handler: the connection rests so long after its answer (KIP-219).
+	Throttle time.Duration
 }
 
 // ConnInfo says who is at the other end of a connection.
@@ -52,6 +55,7 @@ type Server struct {
 	Handler         Handler
 	Table           Table // ApiVersions is answered from it
 	Listener        string
+	Security        Security
 	MaxRequestBytes int           // socket.request.max.bytes
 	MaxIdle         time.Duration // connections.max.idle.ms; 0 is forever
 	Log             *slog.Logger
@@ -90,9 +94,16 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	c := &served{
-		Server: s, conn: conn, in: bufio.NewReaderSize(conn, 32<<10),
-		info: &ConnInfo{Remote: conn.RemoteAddr(), Local: conn.LocalAddr(), Listener: s.Listener, Principal: "User:ANONYMOUS"},
+	info := &ConnInfo{Remote: conn.RemoteAddr(), Local: conn.LocalAddr(), Listener: s.Listener, Principal: Anonymous}
+	secured, err := s.secure(ctx, conn, info)
+	if err != nil {
+		s.ended(ctx, conn, err)
+		return
+	}
+	defer secured.Close()
+	c := &served{Server: s, conn: secured, in: bufio.NewReaderSize(secured, 32<<10), info: info}
+	if s.Security.SASL != nil {
+		c.auth = s.Security.SASL(info)
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -100,16 +111,25 @@ func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
 		}
 	}()
 	for {
-		err := c.one(ctx)
-		if err == nil {
-			continue
+		if err := c.one(ctx); err != nil {
+			s.ended(ctx, conn, err)
+			return
 		}
-		if _, ok := errors.AsType[malformedError](err); ok && ctx.Err() == nil {
-			s.Log.Warn("malformed request, connection closed", "client", conn.RemoteAddr(), "err", err)
-		} else if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
-			s.Log.Debug("connection ended", "client", conn.RemoteAddr(), "err", err)
-		}
-		return
+	}
+}
+
+// ended says why a connection ended, unless that is of no interest.
+func (s *Server) ended(ctx context.Context, conn net.Conn, err error) {
+	_, wrong := errors.AsType[malformedError](err)
+	_, refused := errors.AsType[refusedError](err)
+	switch {
+	case ctx.Err() != nil:
+	case refused:
+		s.Log.Info("authentication failed, connection closed", "client", conn.RemoteAddr(), "listener", s.Listener, "err", err)
+	case wrong:
+		s.Log.Warn("malformed request, connection closed", "client", conn.RemoteAddr(), "err", err)
+	case !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed):
+		s.Log.Debug("connection ended", "client", conn.RemoteAddr(), "err", err)
 	}
 }
 
@@ -122,9 +142,10 @@ type served struct {
 	conn    net.Conn
 	in      *bufio.Reader
 	info    *ConnInfo
-	current string // request being handled
-	read    []byte // free to be read into, or nil
-	write   []byte // free to be written to
+	auth    Authenticator // nil: none is asked for
+	current string        // request being handled
+	read    []byte        // free to be read into, or nil
+	write   []byte        // free to be written to
 }
 
 // one reads, handles and answers one request.
@@ -134,12 +155,15 @@ func (c *served) one(ctx context.Context) error {
 			return err
 		}
 	}
-	frame, err := readFrame(c.in, c.read, c.MaxRequestBytes)
+	frame, err := readFrame(c.in, c.read, c.limit())
 	c.read = nil
 	if err != nil {
 		return err
 	}
-	h, rest, err := readHeader(frame)
+	if c.auth != nil && c.auth.Raw() {
+		return c.token(ctx, frame)
+	}
+	h, body, err := readHeader(frame)
 	if err != nil {
 		return err
 	}
@@ -149,25 +173,41 @@ func (c *served) one(ctx context.Context) error {
 	if !c.Table.Has(h.Key, h.Version) {
 		return malformed("%s (API key %d) version %d is not supported", kmsg.NameForKey(h.Key), h.Key, h.Version)
 	}
-	body, err := readBody(h, rest)
+	request, err := readBody(h, body)
 	if err != nil {
 		return err
 	}
 	if h.Key == keyAPIVersions {
 		return c.reply(h.CorrelationID, c.Table.response(h.Version))
 	}
+	if c.auth != nil {
+		if h.Key == keySASLHandshake || h.Key == keySASLAuthenticate {
+			return c.authenticate(ctx, h, request)
+		}
+		if err := c.auth.Admit(); err != nil {
+			return refusedError{fmt.Errorf("%s: %w", kmsg.NameForKey(h.Key), err)}
+		}
+	}
+	return c.handle(ctx, h, request, frame)
+}
+
+// handle hands a request to the handler and answers it.
+func (c *served) handle(ctx context.Context, h header, body kmsg.Request, frame []byte) error {
 	c.current = fmt.Sprintf("%s v%d", kmsg.NameForKey(h.Key), h.Version)
-	response := c.Handler.Serve(ctx, &Request{
+	request := &Request{
 		Key: h.Key, Version: h.Version, CorrelationID: h.CorrelationID, ClientID: h.ClientID, Body: body, Conn: c.info,
-	})
+	}
+	response := c.Handler.Serve(ctx, request)
 	if reusable(h.Key) && cap(frame) <= keepBuffer {
 		c.read = frame
 	}
-	if response == nil {
-		return nil
+	var err error
+	if response != nil {
+		response.SetVersion(h.Version)
+		err = c.reply(h.CorrelationID, response)
 	}
-	response.SetVersion(h.Version)
-	return c.reply(h.CorrelationID, response)
+	rest(ctx, request.Throttle)
+	return err
 }
 
 func (c *served) reply(correlationID int32, response kmsg.Response) error {

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"kdrill/node/broker/auth"
 	"kdrill/node/config"
+	"kdrill/node/wire"
 )
 
 // Settings are what a broker follows of its server.properties.
@@ -19,6 +21,8 @@ type Settings struct {
 	Listeners           []Listener // to bind
 	Advertised          []Listener // what others are told
 	InterBrokerListener string
+	Security            map[string]*auth.Listener // by the name of the listener
+	Dialer              wire.Dialer               // connects to the listener between brokers
 	LogDir              string
 	HTTP                string // host:port of /metrics and /healthz, empty for none
 	ZooKeeper           ZooKeeper
@@ -63,6 +67,7 @@ func read(file *config.File) (*Settings, error) {
 	}
 	s.Rack = s.Text("broker.rack")
 	s.readListeners(file)
+	s.readSecurity(file)
 	s.readLogDir(file)
 	s.readZooKeeper(file)
 	s.readHTTP(file)
@@ -88,7 +93,7 @@ func (s *Settings) readListeners(file *config.File) {
 	protocols := map[string]string{}
 	for _, pair := range List(s.Text("listener.security.protocol.map")) {
 		name, protocol, _ := strings.Cut(pair, ":")
-		protocols[strings.TrimSpace(name)] = strings.TrimSpace(protocol)
+		protocols[strings.ToUpper(strings.TrimSpace(name))] = strings.TrimSpace(protocol)
 	}
 	s.Listeners = readAddresses(file, "listeners", s.Text("listeners"), protocols)
 	s.Advertised = s.Listeners
@@ -104,7 +109,10 @@ func (s *Settings) readListeners(file *config.File) {
 			file.Reject("advertised.listeners", "%s is not among the listeners", l.Name)
 		}
 	}
-	s.InterBrokerListener = s.Text("inter.broker.listener.name")
+	s.InterBrokerListener = strings.ToUpper(s.Text("inter.broker.listener.name"))
+	if s.InterBrokerListener != "" && s.Has("security.inter.broker.protocol") {
+		file.Reject("security.inter.broker.protocol", "excludes inter.broker.listener.name: set only one of them")
+	}
 	if s.InterBrokerListener == "" {
 		s.InterBrokerListener = s.Text("security.inter.broker.protocol")
 		if s.InterBrokerListener == "PLAINTEXT" && len(s.Advertised) > 0 && !s.advertises("PLAINTEXT") {
@@ -143,8 +151,8 @@ func readAddresses(file *config.File, key, value string, protocols map[string]st
 		switch {
 		case !ok:
 			file.Reject(key, "listener %s is not in listener.security.protocol.map", name)
-		case protocol != "PLAINTEXT":
-			file.Reject(key, "%s listeners are not supported yet, use PLAINTEXT", protocol)
+		case !slices.Contains([]string{"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"}, protocol):
+			file.Reject("listener.security.protocol.map", "%q of listener %s is none of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL", protocol, name)
 		case slices.ContainsFunc(listeners, func(l Listener) bool { return l.Name == name }):
 			file.Reject(key, "listener %s is there twice", name)
 		default:

@@ -48,7 +48,11 @@ func TestWrongPropertiesAreNamedWithFileAndLine(t *testing.T) {
 		"log.cleaner.min.cleanable.ratio=1.5":          "1.5 is more than 1",
 		"listeners=127.0.0.1:9092":                     "is not NAME://host:port",
 		"listeners=PLAINTEXT://127.0.0.1:kafka":        `"kafka" is not a port`,
-		"listeners=SSL://127.0.0.1:9092":               "SSL listeners are not supported yet",
+		"listeners=SSL://127.0.0.1:9092":               "a listener with SSL needs a certificate",
+		"listeners=SASL_PLAINTEXT://127.0.0.1:9092":    "sasl.enabled.mechanisms: GSSAPI is not supported",
+		"listener.name.a.colour=red":                   "listener.name.a.colour: unknown",
+		"listener.name.a.ssl.client.auth=maybe":        `"maybe" is none of required, requested, none`,
+		"listener.security.protocol.map=PLAINTEXT:TLS": `"TLS" of listener PLAINTEXT is none of PLAINTEXT, SSL`,
 		"listeners=MINE://127.0.0.1:9092":              "MINE is not in listener.security.protocol.map",
 		"listeners=":                                   "names no listener",
 		"advertised.listeners=OTHER://h:1":             "OTHER is not in listener.security.protocol.map",
@@ -89,11 +93,11 @@ func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
 }
 
 func TestWhatIsKnownButNotUsedIsReported(t *testing.T) {
-	s, err := load(t, "num.io.threads=8", "num.partitions=2", "listener.name.plaintext.connections.max.reauth.ms=5", "log.dirs=/a,/b")
+	s, err := load(t, "num.io.threads=8", "num.partitions=2", "listener.name.plaintext.connections.max.reauth.ms=5", "listener.name.plaintext.ssl.provider=x", "log.dirs=/a,/b")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(s.Unused(), " "); got != "listener.name.plaintext.connections.max.reauth.ms num.io.threads" {
+	if got := strings.Join(s.Unused(), " "); got != "listener.name.plaintext.ssl.provider num.io.threads" {
 		t.Errorf("unused: %s", got)
 	}
 	if len(s.Notes()) != 1 || s.LogDir != "/a" {

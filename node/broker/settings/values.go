@@ -23,12 +23,12 @@ type Values struct {
 func checked(file *config.File) Values {
 	v := Values{table: Broker(), topics: Topic(), file: map[string]string{}, notes: new([]string)}
 	for e := range file.Prefixed("") {
-		d, known := v.table.Find(e.Key)
-		switch {
-		case strings.HasPrefix(e.Key, "listener.name."): // properties of one listener
-			v.file[e.Key] = e.Value
-			continue
-		case !known:
+		name := e.Key
+		if strings.HasPrefix(name, ownPrefix) {
+			name, _ = v.ownName(name)
+		}
+		d, known := v.table.Find(name)
+		if !known {
 			file.Reject(e.Key, "unknown: no property of a Kafka broker has this name")
 			continue
 		}
@@ -80,6 +80,9 @@ func (v Values) All() map[string]string { return maps.Clone(v.file) }
 // Unused returns the properties of the file, sorted, that change nothing here: known to Apache, not used yet.
 func (v Values) Unused() []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(v.file)), func(key string) bool {
+		if strings.HasPrefix(key, ownPrefix) {
+			key, _ = v.ownName(key)
+		}
 		_, ok := slices.BinarySearch(used(), key)
 		return ok
 	})

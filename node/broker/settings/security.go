@@ -1,0 +1,62 @@
+package settings
+
+import (
+	"strings"
+
+	"kdrill/node/broker/auth"
+	"kdrill/node/config"
+)
+
+// readSecurity reads how the peers of each listener prove who they are, and how this broker does it to others.
+func (s *Settings) readSecurity(file *config.File) {
+	s.Security = map[string]*auth.Listener{}
+	for _, l := range s.Listeners {
+		s.Security[l.Name] = auth.ReadListener(l.Protocol, scope{s.Values, l.Name}, file.Reject)
+		if l.Name == s.InterBrokerListener {
+			s.Dialer = auth.ReadDialer(l.Protocol, scope{s.Values, l.Name}, file.Reject)
+		}
+	}
+}
+
+// scope are the properties as one listener sees them.
+type scope struct {
+	Values
+	listener string
+}
+
+const ownPrefix = "listener.name."
+
+func (s scope) own(key string) string { return ownPrefix + strings.ToLower(s.listener) + "." + key }
+
+// Own returns what only this listener has, "" if nothing.
+func (s scope) Own(key string) string { return s.file[s.own(key)] }
+
+// Key is the property that [scope.Text] takes a value from.
+func (s scope) Key(key string) string {
+	if s.Has(s.own(key)) {
+		return s.own(key)
+	}
+	return key
+}
+
+// Text returns the listener's own value, else the broker's, "" if there is none.
+func (s scope) Text(key string) string {
+	if own, ok := s.file[s.own(key)]; ok {
+		return own
+	}
+	if _, ok := s.table.Find(key); !ok { // of one mechanism: only listeners have such
+		return ""
+	}
+	return s.Values.Text(key)
+}
+
+// ownName is the broker's property that a listener's own stands for, with or without the name of a mechanism.
+func (v Values) ownName(key string) (string, bool) {
+	_, rest, _ := strings.Cut(strings.TrimPrefix(key, ownPrefix), ".")
+	if _, ok := v.table.Find(rest); ok {
+		return rest, true
+	}
+	_, rest, _ = strings.Cut(rest, ".")
+	_, ok := v.table.Find(rest)
+	return rest, ok
+}
