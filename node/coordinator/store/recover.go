@@ -192,3 +192,17 @@ func (h *history) after(s mark) ([]*raftpb.Entry, error) {
 	}
 	return h.entries[s.index+1-first:], nil
 }
+
+// committed brings the commit index in line with a snapshot, all of which is committed, and count entries after it. The
+// index is written late, so it may be behind the snapshot; it is never ahead of the entries unless some were lost.
+func committed(state *raftpb.HardState, snapshot, count uint64) (*raftpb.HardState, error) {
+	switch last := snapshot + count; {
+	case state == nil:
+		return nil, nil
+	case state.GetCommit() > last:
+		return nil, fmt.Errorf("the log ends at entry %d, but the node had them up to %d: the others count on what is lost; empty the folder so that the node copies everything from them", last, state.GetCommit())
+	case state.GetCommit() < snapshot:
+		return &raftpb.HardState{Term: state.Term, Vote: state.Vote, Commit: &snapshot}, nil
+	}
+	return state, nil
+}

@@ -73,6 +73,9 @@ func Open(cfg Config, voters []uint64) (*Store, Recovery, error) {
 	if err != nil {
 		return nil, Recovery{}, fmt.Errorf("%s: %w", cfg.LogDir, err)
 	}
+	if h.state, err = committed(h.state, snap.index, uint64(len(entries))); err != nil {
+		return nil, Recovery{}, fmt.Errorf("%s: %w", cfg.LogDir, err)
+	}
 	s := &Store{MemoryStorage: raft.NewMemoryStorage(), cfg: cfg, voters: voters, state: h.state, latest: h.state}
 	if snap.index > 0 {
 		if err := s.MemoryStorage.ApplySnapshot(s.meta(snap.mark)); err != nil {
@@ -211,9 +214,6 @@ func (s *Store) append(batches []Batch) error {
 	}
 	for _, b := range batches {
 		sync = sync || b.Sync || len(b.Entries) > 0
-		if !raft.IsEmptyHardState(b.State) {
-			s.waiting, s.latest = b.State, b.State
-		}
 		if !raft.IsEmptySnap(b.Snapshot) {
 			if err := flush(); err != nil {
 				return err
@@ -222,6 +222,9 @@ func (s *Store) append(batches []Batch) error {
 			if err := s.install(b.Snapshot); err != nil {
 				return err
 			}
+		}
+		if !raft.IsEmptyHardState(b.State) { // after the snapshot, since it says that all of that is committed
+			s.waiting, s.latest = b.State, b.State
 		}
 		for _, e := range b.Entries {
 			payload = appendEntry(payload, e)

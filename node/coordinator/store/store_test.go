@@ -236,6 +236,62 @@ func TestACrashBetweenTheSnapshotAndItsMark(t *testing.T) {
 	}
 }
 
+// What the node says to have committed is on disk, whenever it dies.
+func TestTheCommitIndexIsThatOfTheLogAndTheSnapshot(t *testing.T) {
+	commit := func(t *testing.T, c Config) uint64 {
+		s, _ := open(t, c)
+		defer s.Close()
+		if _, err := raft.NewRawNode(&raft.Config{ID: 1, ElectionTick: 10, HeartbeatTick: 2, Storage: s, MaxInflightMsgs: 1, MaxSizePerMsg: 1}); err != nil {
+			t.Fatal(err)
+		}
+		hs, _, err := s.InitialState()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hs.GetCommit()
+	}
+	t.Run("death before the leader's snapshot is whole", func(t *testing.T) {
+		c := config(t.TempDir())
+		c.SnapshotDir = filepath.Join(t.TempDir(), "snapshots")
+		s, _ := open(t, c)
+		appendAll(t, s, Batch{State: hardState(1, 1, 3), Entries: entries(1, 1, 5)})
+		if err := os.Remove(c.SnapshotDir); err != nil {
+			t.Fatal(err)
+		}
+		snap := s.meta(mark{9, 2})
+		snap.Data = []byte("theirs")
+		if err := s.Append([]Batch{{State: hardState(2, 0, 9), Snapshot: snap, Sync: true}}); err == nil {
+			t.Fatal("the snapshot was written nowhere")
+		}
+		s.file.Close()
+		if got := commit(t, c); got != 3 {
+			t.Errorf("commit %d of a log that ends at 5", got)
+		}
+	})
+	t.Run("death before the commit index of an own snapshot is written", func(t *testing.T) {
+		c := config(t.TempDir())
+		s, _ := open(t, c)
+		appendAll(t, s, Batch{State: hardState(1, 1, 0), Entries: entries(1, 1, 5)}, Batch{State: hardState(1, 1, 2), Sync: true})
+		appendAll(t, s, Batch{State: hardState(1, 1, 4)})
+		if err := s.SaveSnapshot(4, []byte("own")); err != nil {
+			t.Fatal(err)
+		}
+		s.file.Close()
+		if got := commit(t, c); got != 4 {
+			t.Errorf("commit %d behind the snapshot at 4", got)
+		}
+	})
+	t.Run("durable entries are lost", func(t *testing.T) {
+		c := config(t.TempDir())
+		s, _ := open(t, c)
+		appendAll(t, s, Batch{State: hardState(1, 1, 7), Entries: entries(1, 1, 5)})
+		s.Close()
+		if _, _, err := Open(c, nil); err == nil || !strings.Contains(err.Error(), "ends at entry 5, but the node had them up to 7") {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 func TestACommitIndexAloneDoesNotTouchTheDisk(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, config(dir))
