@@ -8,6 +8,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +27,7 @@ import (
 // Broker is one running broker. [Run] makes and runs it.
 type Broker struct {
 	settings  *settings.Settings
+	live      atomic.Pointer[settings.Values] // settings with what was changed since; never nil
 	log       *slog.Logger
 	listeners []net.Listener // in the order of settings.Listeners
 	clusterID string
@@ -44,6 +47,7 @@ type Broker struct {
 	handlers         map[int16]handler
 	requests         *requests
 	web              net.Listener // of /metrics and /healthz, nil for none
+	reconfigure      sync.Mutex   // held while changed properties are taken in
 	failed           chan error   // why the log directory cannot be used any more; has room for one
 }
 
@@ -56,13 +60,9 @@ func (b *Broker) assemble(dir *log.Dir) {
 	b.transactionPeers = newPeers(s.Dialer, fmt.Sprintf("broker-%d-txn", s.BrokerID))
 	b.producerIDs = &producerIDs{zk: b.zk, broker: s.BrokerID}
 	b.registration = newRegistration(b.zk, s.BrokerID, b.describe, s.ZooKeeper.SessionTimeout*4/3+500*time.Millisecond, b.log)
-	b.configs = newTopicConfigs(b.zk, b.topicConfigChanged, b.log)
+	b.configs = newTopicConfigs(b.zk, b.topicConfigChanged, b.brokerConfigChanged, b.log)
 	b.entities = newEntities(b.zk, func() {}, b.log)
 	b.configs.others = b.entities.Take
-	verify := b.verify
-	if !s.Bool("transaction.partition.verification.enable") {
-		verify = nil
-	}
 	b.replicas = replica.New(replica.Config{
 		BrokerID: s.BrokerID, BrokerEpoch: b.registration.epoch.Load, Dir: dir, Settings: replicaSettings(s.Values),
 		TopicConfig: b.configs.Overrides,
@@ -79,13 +79,14 @@ func (b *Broker) assemble(dir *log.Dir) {
 		OnLead:         b.lead,
 		OnResign:       b.resign,
 		OnMarker:       b.marked,
-		Verify:         verify,
+		Verify:         b.verify,
 		OnFailure:      b.logFailed,
 		Log:            b.log,
 	})
 	b.controller = controller.New(controller.Config{
 		BrokerID: s.BrokerID, ZK: b.zk.Conn, Registered: b.registration.Registered, Dial: b.dialRegistered,
 		Settings: controllerSettings(s), Log: b.log,
+		UncleanLeaderElection: func() bool { return b.values().Bool("unclean.leader.election.enable") },
 	})
 	b.groups, b.transactions = b.newGroups(), b.newTransactions()
 	b.handlers, b.requests = b.routes(), newRequests()

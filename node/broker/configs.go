@@ -23,10 +23,13 @@ func checkTopicConfigs(overrides map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(overrides)) {
 		d, ok := table.Find(name)
 		if !ok {
-			return refuse(kerr.InvalidConfig, "%s is no configuration of a topic", name)
+			return refuse(kerr.InvalidConfig, "unknown topic config name: %s", name)
 		}
-		if err := d.Check(overrides[name]); err != nil {
-			return refuse(kerr.InvalidConfig, "%s: %v", name, err)
+		if err := d.Validate(overrides[name]); err != nil {
+			return refuse(kerr.InvalidConfig, "%v", err)
+		}
+		if name == "remote.storage.enable" && strings.EqualFold(overrides[name], "true") {
+			return refuse(kerr.InvalidConfig, "tiered storage is disabled in the broker: remote.storage.enable cannot be true")
 		}
 	}
 	return nil
@@ -41,8 +44,8 @@ func (b *Broker) describeConfigs(ctx context.Context, req *kmsg.DescribeConfigsR
 		entries, err := b.entries(ctx, r.ResourceType, r.ResourceName)
 		answer.ErrorCode, answer.ErrorMessage = codeOf(err), textOf(err)
 		for _, e := range entries {
-			if r.ConfigNames == nil || slices.Contains(r.ConfigNames, e.Name) {
-				answer.Configs = append(answer.Configs, describeConfig(e, r.ResourceType, req.IncludeSynonyms))
+			if len(r.ConfigNames) == 0 || slices.Contains(r.ConfigNames, e.Name) {
+				answer.Configs = append(answer.Configs, describeConfig(e, req))
 			}
 		}
 		response.Resources = append(response.Resources, answer)
@@ -64,30 +67,33 @@ func (b *Broker) entries(ctx context.Context, kind kmsg.ConfigResourceType, name
 		if err != nil {
 			return nil, err
 		}
-		return b.settings.DescribeTopic(overrides), nil
+		return b.values().DescribeTopic(overrides), nil
 	case kmsg.ConfigResourceTypeBroker:
-		if name == "" { // what applies to all brokers: nothing can be set
-			return nil, nil
+		if name == "" {
+			return b.values().DescribeDefault(), nil
 		}
-		if name != strconv.Itoa(int(b.settings.BrokerID)) {
-			return nil, refuse(kerr.InvalidRequest, "this is broker %d: ask broker %s for its configuration", b.settings.BrokerID, name)
+		if err := b.isOwnName(name); err != nil {
+			return nil, err
 		}
-		return b.settings.DescribeBroker(), nil
+		return b.values().DescribeBroker(), nil
 	}
 	return nil, refuse(kerr.InvalidRequest, "resources of type %v have no configuration here", kind)
 }
 
-func describeConfig(e settings.Entry, kind kmsg.ConfigResourceType, synonyms bool) kmsg.DescribeConfigsResponseResourceConfig {
+func describeConfig(e settings.Entry, req *kmsg.DescribeConfigsRequest) kmsg.DescribeConfigsResponseResourceConfig {
 	c := kmsg.NewDescribeConfigsResponseResourceConfig()
 	c.Name, c.Value, c.Source, c.ConfigType = e.Name, e.Value, e.Source, e.Type
 	c.IsSensitive = e.Type == kmsg.ConfigTypePassword
-	c.ReadOnly = kind == kmsg.ConfigResourceTypeBroker
+	c.ReadOnly = e.ReadOnly
 	c.IsDefault = e.Source == kmsg.ConfigSourceDefaultConfig
 	if c.IsSensitive {
 		c.Value = nil
 	}
+	if req.IncludeDocumentation && e.Doc != "" {
+		c.Documentation = &e.Doc
+	}
 	for _, s := range e.Synonyms {
-		if !synonyms {
+		if !req.IncludeSynonyms {
 			break
 		}
 		synonym := kmsg.NewDescribeConfigsResponseResourceConfigConfigSynonym()
@@ -103,17 +109,13 @@ func describeConfig(e settings.Entry, kind kmsg.ConfigResourceType, synonyms boo
 // alterConfigs serves AlterConfigs, versions 0 to 2: what the request does not list goes back to its default.
 func (b *Broker) alterConfigs(ctx context.Context, req *kmsg.AlterConfigsRequest) *kmsg.AlterConfigsResponse {
 	response := kmsg.NewPtrAlterConfigsResponse()
-	for _, r := range req.Resources {
-		err := b.changeConfigs(ctx, r.ResourceType, r.ResourceName, req.ValidateOnly, func(map[string]string) (map[string]string, error) {
-			next := map[string]string{}
-			for _, c := range r.Configs {
-				if c.Value == nil {
-					return nil, refuse(kerr.InvalidRequest, "%s has no value", c.Name)
-				}
-				next[c.Name] = *c.Value
-			}
-			return next, nil
-		})
+	for i, r := range req.Resources {
+		err := onlyOnce(i, len(req.Resources), func(j int) entity { return entity{req.Resources[j].ResourceType, req.Resources[j].ResourceName} })
+		if err == nil {
+			err = b.changeConfigs(ctx, entity{r.ResourceType, r.ResourceName}, req.ValidateOnly, func(entity, map[string]string) (map[string]string, error) {
+				return replaced(r.Configs)
+			})
+		}
 		answer := kmsg.NewAlterConfigsResponseResource()
 		answer.ResourceType, answer.ResourceName = r.ResourceType, r.ResourceName
 		answer.ErrorCode, answer.ErrorMessage = codeOf(err), textOf(err)
@@ -122,13 +124,30 @@ func (b *Broker) alterConfigs(ctx context.Context, req *kmsg.AlterConfigsRequest
 	return response
 }
 
+func replaced(configs []kmsg.AlterConfigsRequestResourceConfig) (map[string]string, error) {
+	next := map[string]string{}
+	for _, c := range configs {
+		if _, twice := next[c.Name]; twice {
+			return nil, refuse(kerr.InvalidRequest, "%s is there more than once", c.Name)
+		}
+		if c.Value == nil {
+			return nil, refuse(kerr.InvalidRequest, "null value not supported for %s", c.Name)
+		}
+		next[c.Name] = *c.Value
+	}
+	return next, nil
+}
+
 // incrementalAlterConfigs serves IncrementalAlterConfigs, versions 0 and 1.
 func (b *Broker) incrementalAlterConfigs(ctx context.Context, req *kmsg.IncrementalAlterConfigsRequest) *kmsg.IncrementalAlterConfigsResponse {
 	response := kmsg.NewPtrIncrementalAlterConfigsResponse()
-	for _, r := range req.Resources {
-		err := b.changeConfigs(ctx, r.ResourceType, r.ResourceName, req.ValidateOnly, func(now map[string]string) (map[string]string, error) {
-			return b.increment(now, r.Configs)
-		})
+	for i, r := range req.Resources {
+		err := onlyOnce(i, len(req.Resources), func(j int) entity { return entity{req.Resources[j].ResourceType, req.Resources[j].ResourceName} })
+		if err == nil {
+			err = b.changeConfigs(ctx, entity{r.ResourceType, r.ResourceName}, req.ValidateOnly, func(e entity, now map[string]string) (map[string]string, error) {
+				return b.increment(e, now, r.Configs)
+			})
+		}
 		answer := kmsg.NewIncrementalAlterConfigsResponseResource()
 		answer.ResourceType, answer.ResourceName = r.ResourceType, r.ResourceName
 		answer.ErrorCode, answer.ErrorMessage = codeOf(err), textOf(err)
@@ -137,10 +156,19 @@ func (b *Broker) incrementalAlterConfigs(ctx context.Context, req *kmsg.Incremen
 	return response
 }
 
-// increment returns a topic's overrides after a list of changes.
-func (b *Broker) increment(now map[string]string, changes []kmsg.IncrementalAlterConfigsRequestResourceConfig) (map[string]string, error) {
+// onlyOnce refuses a resource that a request names more than once.
+func onlyOnce(i, n int, at func(int) entity) error {
+	for j := range n {
+		if j != i && at(j) == at(i) {
+			return refuse(kerr.InvalidRequest, "each resource must appear at most once")
+		}
+	}
+	return nil
+}
+
+// increment returns an entity's settings after a list of changes.
+func (b *Broker) increment(e entity, now map[string]string, changes []kmsg.IncrementalAlterConfigsRequestResourceConfig) (map[string]string, error) {
 	next := maps.Clone(now)
-	table := settings.Topic()
 	for i, c := range changes {
 		if slices.ContainsFunc(changes[:i], func(other kmsg.IncrementalAlterConfigsRequestResourceConfig) bool { return other.Name == c.Name }) {
 			return nil, refuse(kerr.InvalidRequest, "%s is there more than once", c.Name)
@@ -150,18 +178,18 @@ func (b *Broker) increment(now map[string]string, changes []kmsg.IncrementalAlte
 			continue
 		}
 		if c.Value == nil {
-			return nil, refuse(kerr.InvalidRequest, "%s has no value", c.Name)
+			return nil, refuse(kerr.InvalidRequest, "null value not supported for %s", c.Name)
 		}
 		if c.Op == kmsg.IncrementalAlterConfigOpSet {
 			next[c.Name] = *c.Value
 			continue
 		}
-		if d, ok := table.Find(c.Name); !ok || d.Type != kmsg.ConfigTypeList {
+		if d, ok := b.find(e, c.Name); !ok || d.Type != kmsg.ConfigTypeList {
 			return nil, refuse(kerr.InvalidConfig, "%s is no list: it can only be set or deleted", c.Name)
 		}
 		value, ok := now[c.Name]
 		if !ok {
-			value = b.settings.TopicDefault(c.Name)
+			value = b.without(e, c.Name)
 		}
 		next[c.Name] = strings.Join(alterList(settings.List(value), settings.List(*c.Value), c.Op), ",")
 	}
@@ -180,31 +208,96 @@ func alterList(now, items []string, op kmsg.IncrementalAlterConfigOp) []string {
 	return now
 }
 
-// changeConfigs writes a topic's overrides and tells all brokers of it by a notification.
-func (b *Broker) changeConfigs(ctx context.Context, kind kmsg.ConfigResourceType, topic string, validateOnly bool, change func(map[string]string) (map[string]string, error)) error {
+// entity is what has a configuration: a topic, a broker, or with an empty name all brokers.
+type entity struct {
+	kind kmsg.ConfigResourceType
+	name string
+}
+
+// path is where ZooKeeper keeps an entity's configuration, below /config.
+func (e entity) path() string {
 	switch {
-	case kind == kmsg.ConfigResourceTypeBroker:
-		return refuse(kerr.InvalidRequest, "a broker's configuration cannot be changed while it runs: edit its server.properties and restart it")
-	case kind != kmsg.ConfigResourceTypeTopic:
-		return refuse(kerr.InvalidRequest, "resources of type %v have no configuration here", kind)
+	case e.kind == kmsg.ConfigResourceTypeTopic:
+		return "topics/" + e.name
+	case e.name == "":
+		return "brokers/" + allBrokers
 	}
-	if err := checkTopicName(topic); err != nil {
+	return "brokers/" + e.name
+}
+
+// find is the definition of one of an entity's configurations.
+func (b *Broker) find(e entity, name string) (settings.Definition, bool) {
+	if e.kind == kmsg.ConfigResourceTypeTopic {
+		return settings.Topic().Find(name)
+	}
+	return b.settings.FindDynamic(name)
+}
+
+// without is the value of a configuration that an entity does not set.
+func (b *Broker) without(e entity, name string) string {
+	if e.kind == kmsg.ConfigResourceTypeTopic {
+		return b.values().TopicDefault(name)
+	}
+	return b.settings.Text(name)
+}
+
+// mayChange says why an entity's configuration cannot be changed here.
+func (b *Broker) mayChange(e entity) error {
+	switch e.kind {
+	case kmsg.ConfigResourceTypeTopic:
+		if err := checkTopicName(e.name); err != nil {
+			return err
+		}
+		if b.cache.Current().Topics[e.name] == nil {
+			return refuse(kerr.UnknownTopicOrPartition, "there is no topic %s", e.name)
+		}
+		return nil
+	case kmsg.ConfigResourceTypeBroker:
+		if e.name == "" {
+			return nil
+		}
+		return b.isOwnName(e.name)
+	}
+	return refuse(kerr.InvalidRequest, "only configurations of topics and brokers can be changed this way, not those of resource type %v", e.kind)
+}
+
+// isOwnName refuses what is meant for another broker.
+func (b *Broker) isOwnName(name string) error {
+	if name != strconv.Itoa(int(b.settings.BrokerID)) {
+		return refuse(kerr.InvalidRequest, "unexpected broker id, expected %d or an empty string, but received %s", b.settings.BrokerID, name)
+	}
+	return nil
+}
+
+// check says what is wrong with all that an entity is to set.
+func (b *Broker) check(e entity, configs map[string]string) error {
+	if e.kind == kmsg.ConfigResourceTypeTopic {
+		return checkTopicConfigs(configs)
+	}
+	for _, name := range slices.Sorted(maps.Keys(configs)) {
+		if err := b.settings.CheckDynamic(name, configs[name]); err != nil {
+			return refuse(kerr.InvalidRequest, "%v", err)
+		}
+	}
+	return nil
+}
+
+// changeConfigs writes what an entity sets and tells all brokers of it by a notification.
+func (b *Broker) changeConfigs(ctx context.Context, e entity, validateOnly bool, change func(entity, map[string]string) (map[string]string, error)) error {
+	if err := b.mayChange(e); err != nil {
 		return err
 	}
-	if b.cache.Current().Topics[topic] == nil {
-		return refuse(kerr.UnknownTopicOrPartition, "there is no topic %s", topic)
-	}
-	path := layout.EntityConfig("topics", topic)
+	path := layout.Config + "/" + e.path()
 	for {
 		now, version, err := readEntityConfig(ctx, b.zk, path)
 		if err != nil {
 			return err
 		}
-		next, err := change(now)
+		next, err := change(e, now)
 		if err != nil {
 			return err
 		}
-		if err := checkTopicConfigs(next); err != nil || validateOnly {
+		if err := b.check(e, next); err != nil || validateOnly {
 			return err
 		}
 		err = b.writeConfigs(ctx, path, next, version)
@@ -214,9 +307,14 @@ func (b *Broker) changeConfigs(ctx context.Context, kind kmsg.ConfigResourceType
 		if err != nil {
 			return fmt.Errorf("write %s: %w", path, err)
 		}
-		notice := layout.Encode(layout.ConfigChange{Version: 2, EntityPath: "topics/" + topic})
-		_, err = b.zk.create(ctx, layout.ConfigChangePrefix, notice, zk.FlagSequence)
-		return err
+		notice := layout.Encode(layout.ConfigChange{Version: 2, EntityPath: e.path()})
+		if _, err = b.zk.create(ctx, layout.ConfigChangePrefix, notice, zk.FlagSequence); err != nil {
+			return err
+		}
+		if e.kind == kmsg.ConfigResourceTypeBroker {
+			return b.loadConfigs(ctx) // who asks next sees it
+		}
+		return nil
 	}
 }
 

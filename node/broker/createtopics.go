@@ -84,7 +84,7 @@ func (b *Broker) created(name string, topic newTopic, err error) kmsg.CreateTopi
 		return answer
 	}
 	answer.TopicID, answer.NumPartitions, answer.ReplicationFactor = topic.id, int32(len(topic.replicas)), int16(len(topic.replicas[0]))
-	for _, e := range b.settings.DescribeTopic(topic.configs) {
+	for _, e := range b.values().DescribeTopic(topic.configs) {
 		c := kmsg.NewCreateTopicsResponseTopicConfig()
 		c.Name, c.Value, c.Source = e.Name, e.Value, int8(e.Source)
 		answer.Configs = append(answer.Configs, c)

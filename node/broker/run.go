@@ -34,6 +34,7 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 		logger.Info(note)
 	}
 	b := &Broker{settings: s, log: logger}
+	b.live.Store(&s.Values)
 	if err := b.run(ctx); err != nil {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 			logger.Info("broker stopped before it served", "id", s.BrokerID)
@@ -79,6 +80,9 @@ func (b *Broker) load(ctx context.Context, dir *log.Dir) error {
 	}
 	if err := b.entities.Load(ctx); err != nil {
 		return fmt.Errorf("read users, clients and ips: %w", err)
+	}
+	if err := b.loadConfigs(ctx); err != nil {
+		return fmt.Errorf("read the broker's configuration: %w", err)
 	}
 	b.replicas.Load()
 	return b.registration.register(ctx)

@@ -21,6 +21,7 @@ type topicConfigs struct {
 	zk      *session
 	changed func(topic string)                     // is told after a change was taken in
 	others  func(ctx context.Context, path string) // is told of changes of users, clients and ips
+	brokers func(ctx context.Context, name string) // is told that a broker's configuration changed
 	log     *slog.Logger
 
 	seen map[string]time.Time // notifications that are dealt with, and when they were made; zero if not known yet
@@ -29,8 +30,8 @@ type topicConfigs struct {
 	topics map[string]map[string]string
 }
 
-func newTopicConfigs(zk *session, changed func(string), log *slog.Logger) *topicConfigs {
-	return &topicConfigs{zk: zk, changed: changed, log: log, topics: map[string]map[string]string{}}
+func newTopicConfigs(zk *session, changed func(string), brokers func(context.Context, string), log *slog.Logger) *topicConfigs {
+	return &topicConfigs{zk: zk, changed: changed, brokers: brokers, log: log, topics: map[string]map[string]string{}}
 }
 
 // Begin notes which notifications there are; it comes before the first Load, whose reading makes them old.
@@ -169,14 +170,17 @@ func (c *topicConfigs) take(ctx context.Context, path string, data []byte) {
 		c.log.Warn("configuration change not understood", "err", err)
 		return
 	}
-	if isEntity(change.EntityPath) {
+	switch kind, name, _ := strings.Cut(change.EntityPath, "/"); {
+	case kind == "topics":
+		c.takeTopic(ctx, name)
+	case kind == "brokers":
+		c.brokers(ctx, name)
+	case isEntity(change.EntityPath):
 		c.others(ctx, change.EntityPath)
-		return
 	}
-	topic, ok := strings.CutPrefix(change.EntityPath, "topics/")
-	if !ok {
-		return
-	}
+}
+
+func (c *topicConfigs) takeTopic(ctx context.Context, topic string) {
 	before := c.Overrides(topic)
 	if err := c.refresh(ctx, topic); err != nil {
 		c.log.Warn("topic configuration not read", "topic", topic, "err", err)

@@ -126,11 +126,12 @@ func TestTopicNames(t *testing.T) {
 }
 
 func TestIncrementsOfConfigs(t *testing.T) {
-	b := &Broker{settings: &settings.Settings{}}
+	b, orders := &Broker{settings: &settings.Settings{}}, entity{kmsg.ConfigResourceTypeTopic, "orders"}
+	b.live.Store(&b.settings.Values)
 	type change = kmsg.IncrementalAlterConfigsRequestResourceConfig
 	text := func(s string) *string { return &s }
 	now := map[string]string{"cleanup.policy": "delete", "retention.ms": "5"}
-	got, err := b.increment(now, []change{
+	got, err := b.increment(orders, now, []change{
 		{Name: "cleanup.policy", Op: kmsg.IncrementalAlterConfigOpAppend, Value: text("compact,delete")},
 		{Name: "retention.ms", Op: kmsg.IncrementalAlterConfigOpDelete},
 		{Name: "segment.ms", Op: kmsg.IncrementalAlterConfigOpSet, Value: text("9")},
@@ -138,7 +139,7 @@ func TestIncrementsOfConfigs(t *testing.T) {
 	if err != nil || fmt.Sprint(got) != "map[cleanup.policy:delete,compact segment.ms:9]" || len(now) != 2 {
 		t.Errorf("%v %v, before %v", got, err, now)
 	}
-	got, err = b.increment(now, []change{{Name: "cleanup.policy", Op: kmsg.IncrementalAlterConfigOpSubtract, Value: text("delete")}})
+	got, err = b.increment(orders, now, []change{{Name: "cleanup.policy", Op: kmsg.IncrementalAlterConfigOpSubtract, Value: text("delete")}})
 	if err != nil || got["cleanup.policy"] != "" {
 		t.Errorf("%v %v", got, err)
 	}
@@ -147,7 +148,7 @@ func TestIncrementsOfConfigs(t *testing.T) {
 		"set to nothing":     {{Name: "retention.ms", Op: kmsg.IncrementalAlterConfigOpSet}},
 		"twice":              {{Name: "retention.ms", Op: kmsg.IncrementalAlterConfigOpDelete}, {Name: "retention.ms", Op: kmsg.IncrementalAlterConfigOpDelete}},
 	} {
-		if got, err := b.increment(now, changes); err == nil {
+		if got, err := b.increment(orders, now, changes); err == nil {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

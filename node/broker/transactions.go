@@ -95,6 +95,9 @@ const verifyTimeout = 5 * time.Second
 
 // verify asks a transaction's coordinator about partitions (KIP-890).
 func (b *Broker) verify(ctx context.Context, v replica.Verification) map[log.TopicPartition]error {
+	if !b.values().Bool("transaction.partition.verification.enable") {
+		return nil
+	}
 	answer, err := b.askVerification(ctx, v)
 	wrong := map[log.TopicPartition]error{}
 	for _, at := range v.Partitions {

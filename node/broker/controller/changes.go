@@ -217,7 +217,7 @@ func (t *term) uncleanTopics(offline []*partition) (map[string]bool, error) {
 		case "true":
 			unclean[name] = true
 		case "":
-			unclean[name] = t.settings.UncleanLeaderElectionEnable
+			unclean[name] = t.unclean()
 		}
 	}
 	return unclean, err

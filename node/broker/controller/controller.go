@@ -24,7 +24,10 @@ type Config struct {
 	// Dial connects to a broker, the own one included.
 	Dial     func(context.Context, layout.BrokerRegistration) (Peer, error)
 	Settings Settings
-	Log      *slog.Logger
+	// UncleanLeaderElection is unclean.leader.election.enable as it is now, for topics that do not say; nil stands for
+	// what Settings say.
+	UncleanLeaderElection func() bool
+	Log                   *slog.Logger
 }
 
 // Peer is a connection to a broker. The controller has one request under way at a time and sets its version.
@@ -42,6 +45,9 @@ type Controller struct {
 
 // New makes a controller; Run starts it.
 func New(config Config) *Controller {
+	if config.UncleanLeaderElection == nil {
+		config.UncleanLeaderElection = func() bool { return config.Settings.UncleanLeaderElectionEnable }
+	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}

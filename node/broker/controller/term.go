@@ -29,6 +29,7 @@ type term struct {
 	watching sync.Map       // names of watches whose event was not handled yet
 	events   chan event
 	settings Settings
+	unclean  func() bool // unless the topic says otherwise
 	dial     func(context.Context, layout.BrokerRegistration) (Peer, error)
 	log      *slog.Logger
 
@@ -48,7 +49,7 @@ type event struct {
 
 func newTerm(ctx context.Context, c *Controller, epoch, epochVersion int32) *term {
 	t := &term{
-		events: make(chan event), settings: c.Settings, dial: c.Dial, log: c.Log, id: c.BrokerID, epoch: epoch,
+		events: make(chan event), settings: c.Settings, unclean: c.UncleanLeaderElection, dial: c.Dial, log: c.Log, id: c.BrokerID, epoch: epoch,
 		view: newView(), batch: newBatch(), outboxes: map[int32]*outbox{},
 	}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)

@@ -69,8 +69,8 @@ type Settings struct {
 	CleanerBackoff          time.Duration // log.cleaner.backoff.ms; 0 is no cleaner (log.cleaner.enable)
 	MaxFetchBytes           int32         // fetch.max.bytes, of one answer to a consumer
 	FetchSessions           int           // max.incremental.fetch.session.cache.slots
-	MinInSyncReplicas       int           // min.insync.replicas, where a topic sets none
-	Topic                   log.Config    // log.* properties, where a topic sets none
+	MinInSyncReplicas       int           // min.insync.replicas, where a topic sets none, as the broker starts
+	Topic                   log.Config    // log.* properties, where a topic sets none, as the broker starts
 }
 
 // DefaultSettings are Apache's defaults.
@@ -94,10 +94,16 @@ func DefaultSettings() Settings {
 	}
 }
 
-// topicConfig is the configuration of one topic's logs, and its min.insync.replicas. Values that were refused when
-// they were set do not get here; one that does not parse leaves the default.
-func (s Settings) topicConfig(overrides map[string]string) (c log.Config, minISR int) {
-	c, minISR = s.Topic, s.MinInSyncReplicas
+// Defaults are the settings of topics that set none. They may change while the broker runs.
+type Defaults struct {
+	Topic             log.Config
+	MinInSyncReplicas int
+}
+
+// with is the configuration of one topic's logs, and its min.insync.replicas. Values that were refused when they were
+// set do not get here; one that does not parse leaves the default.
+func (d *Defaults) with(overrides map[string]string) (c log.Config, minISR int) {
+	c, minISR = d.Topic, d.MinInSyncReplicas
 	number := func(key string, set func(int64)) {
 		if v, err := strconv.ParseInt(overrides[key], 10, 64); err == nil {
 			set(v)

@@ -15,6 +15,8 @@ type fetchers struct {
 	on map[slot]*fetcher
 	of map[*partition]*fetcher
 
+	share int // num.replica.fetchers
+
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -27,7 +29,7 @@ type slot struct {
 }
 
 func newFetchers(r *Replicas) *fetchers {
-	fs := &fetchers{r: r, on: map[slot]*fetcher{}, of: map[*partition]*fetcher{}}
+	fs := &fetchers{r: r, on: map[slot]*fetcher{}, of: map[*partition]*fetcher{}, share: r.cfg.Settings.Fetchers}
 	fs.ctx, fs.cancel = context.WithCancel(context.Background())
 	return fs
 }
@@ -47,13 +49,31 @@ func (fs *fetchers) add(all []*partition) {
 		if !following {
 			continue
 		}
-		f := fs.fetcher(slot{leader, share(p.key, fs.r.cfg.Settings.Fetchers)})
+		f := fs.fetcher(slot{leader, share(p.key, fs.share)})
 		fs.of[p] = f
 		shares[f] = append(shares[f], p)
 	}
 	for f, share := range shares {
 		f.add(share)
 	}
+}
+
+// spread changes how many goroutines follow one leader.
+func (fs *fetchers) spread(n int) {
+	fs.mu.Lock()
+	if fs.share == n {
+		fs.mu.Unlock()
+		return
+	}
+	fs.share = n
+	var all []*partition
+	for p, f := range fs.of {
+		f.remove(p)
+		all = append(all, p)
+	}
+	clear(fs.of)
+	fs.mu.Unlock()
+	fs.add(all)
 }
 
 // fetcher is the one of a slot, started if there is none. Needs mu.

@@ -1,11 +1,13 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kdrill/node/log"
@@ -27,6 +29,10 @@ type Replicas struct {
 	closed          bool
 	traffic         map[string]*traffic // by topic
 
+	defaults       atomic.Pointer[Defaults]
+	backoff        atomic.Int64 // of the cleaner, a time.Duration
+	backoffChanged poll
+
 	sessions *sessions
 	fetchers *fetchers
 	isr      *alterations
@@ -43,6 +49,9 @@ func New(cfg Config) *Replicas {
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
+	r.defaults.Store(&Defaults{Topic: cfg.Settings.Topic, MinInSyncReplicas: cfg.Settings.MinInSyncReplicas})
+	r.backoff.Store(int64(cfg.Settings.CleanerBackoff))
+	r.backoffChanged = newPoll()
 	r.fetchers = newFetchers(r)
 	r.isr = newAlterations(r)
 	return r
@@ -74,7 +83,7 @@ func (r *Replicas) open(k key) (*partition, error) {
 	if p := r.lookup(k); p != nil {
 		return p, nil
 	}
-	config, _ := r.cfg.Settings.topicConfig(r.overrides(k.Topic))
+	config, _ := r.topicConfig(k.Topic)
 	l, err := r.cfg.Dir.Open(k.Topic, k.Partition, config)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", k, err)
@@ -129,9 +138,7 @@ func (r *Replicas) Run(ctx context.Context) error {
 	work.Go(func() { r.every(ctx, r.cfg.Settings.ReplicaLagTimeMax/2, r.shrinkISRs) })
 	work.Go(func() { r.every(ctx, r.cfg.Settings.HighWatermarkCheckpoint, r.checkpoint) })
 	work.Go(func() { r.every(ctx, r.cfg.Settings.RetentionCheck, r.retain) })
-	if d := r.cfg.Settings.CleanerBackoff; d > 0 {
-		work.Go(func() { r.every(ctx, d, r.compact) })
-	}
+	work.Go(func() { r.clean(ctx) })
 	work.Go(func() { r.every(ctx, pruneInterval, func(time.Time) { r.fetchers.prune() }) })
 	work.Go(func() { r.every(ctx, sweepInterval, r.sweep) })
 	<-ctx.Done()
@@ -201,6 +208,34 @@ func (r *Replicas) retain(now time.Time) {
 	}
 }
 
+// clean compacts again and again, as often as the settings of the moment say.
+func (r *Replicas) clean(ctx context.Context) {
+	for {
+		after, stop := timer(cmp.Or(time.Duration(r.backoff.Load()), time.Hour))
+		select {
+		case now := <-after:
+			if r.backoff.Load() > 0 {
+				r.compact(now)
+			}
+		case <-r.backoffChanged:
+		case <-ctx.Done():
+			stop()
+			return
+		}
+		stop()
+	}
+}
+
+// SetCleanerBackoff changes how often logs are compacted; 0 is never.
+func (r *Replicas) SetCleanerBackoff(d time.Duration) {
+	if r.backoff.Swap(int64(d)) != int64(d) {
+		wake([]poll{r.backoffChanged})
+	}
+}
+
+// SetFetchers changes how many goroutines follow one leader.
+func (r *Replicas) SetFetchers(n int) { r.fetchers.spread(n) }
+
 // compact leaves only the newest record of each key in compacted topics, on followers too.
 func (r *Replicas) compact(now time.Time) {
 	for _, p := range r.partitions() {
@@ -222,14 +257,14 @@ func (r *Replicas) compact(now time.Time) {
 const sweepInterval = 15 * time.Second
 
 func (r *Replicas) sweep(now time.Time) {
-	if err := r.cfg.Dir.Sweep(now, r.cfg.Settings.Topic.FileDeleteDelay); err != nil {
+	if err := r.cfg.Dir.Sweep(now, r.defaults.Load().Topic.FileDeleteDelay); err != nil {
 		r.log.Error("deleted partitions not removed from the disk", "err", err)
 	}
 }
 
 // ConfigChanged applies a topic's configuration again.
 func (r *Replicas) ConfigChanged(topic string) {
-	config, minISR := r.cfg.Settings.topicConfig(r.overrides(topic))
+	config, minISR := r.topicConfig(topic)
 	for _, p := range r.partitions() {
 		if p.Topic != topic {
 			continue
@@ -243,6 +278,22 @@ func (r *Replicas) ConfigChanged(topic string) {
 		}
 		p.mu.Unlock()
 	}
+}
+
+// SetDefaults changes what topics have that set nothing themselves.
+func (r *Replicas) SetDefaults(d Defaults) {
+	r.defaults.Store(&d)
+	topics := map[string]bool{}
+	for _, p := range r.partitions() {
+		topics[p.Topic] = true
+	}
+	for topic := range topics {
+		r.ConfigChanged(topic)
+	}
+}
+
+func (r *Replicas) topicConfig(topic string) (log.Config, int) {
+	return r.defaults.Load().with(r.overrides(topic))
 }
 
 // Shutdown stops fetching, answers whoever waits, and closes the logs cleanly.

@@ -160,7 +160,7 @@ func (r *Replicas) assume(p *partition, s *kmsg.LeaderAndISRRequestTopicPartitio
 		r.log.Info("follower", "partition", p.String(), "leader", s.Leader, "epoch", s.LeaderEpoch, "end", p.log.End(), "hw", p.highWatermark())
 		return led, false, nil
 	}
-	_, minISR := r.cfg.Settings.topicConfig(r.overrides(p.Topic))
+	_, minISR := r.topicConfig(p.Topic)
 	lead := &leadership{
 		self: r.cfg.BrokerID, epoch: s.LeaderEpoch, minISR: minISR,
 		replicas: slices.Clone(s.Replicas), isr: slices.Clone(s.ISR),

@@ -156,6 +156,58 @@ func TestATopicTakesItsDefaultsFromTheBroker(t *testing.T) {
 	}
 }
 
+func TestWhatZooKeeperSetsWinsOverTheFile(t *testing.T) {
+	s, err := load(t, "log.retention.hours=2", "min.insync.replicas=2", "num.replica.fetchers=3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, wrong := s.With(
+		map[string]string{"log.retention.minutes": "5", "num.partitions": "9", "min.insync.replicas": "none"},
+		map[string]string{"log.retention.ms": "1000", "min.insync.replicas": "4", LeaderThrottle: "1048576", "color": "red"})
+	if v.TopicInt("retention.ms") != 300_000 || v.Int("min.insync.replicas") != 4 || v.Int("num.replica.fetchers") != 3 || v.Int(LeaderThrottle) != 1<<20 || v.Int("num.partitions") != 1 {
+		t.Errorf("retention.ms %d, min.insync.replicas %d, throttle %d", v.TopicInt("retention.ms"), v.Int("min.insync.replicas"), v.Int(LeaderThrottle))
+	}
+	for i, want := range []string{"invalid value none for configuration min.insync.replicas", "num.partitions cannot be updated dynamically", "unknown broker config name: color"} {
+		if len(wrong) != 3 || !strings.Contains(wrong[i].Error(), want) {
+			t.Errorf("refused %v, want %s", wrong, want)
+		}
+	}
+	entries := v.DescribeTopic(nil)
+	e := entries[slices.IndexFunc(entries, func(e Entry) bool { return e.Name == "retention.ms" })]
+	var got []string
+	for _, s := range e.Synonyms {
+		got = append(got, fmt.Sprint(s.Name, "=", *s.Value, " ", s.Source))
+	}
+	if want := "log.retention.minutes=300000 DYNAMIC_BROKER_CONFIG, log.retention.ms=1000 DYNAMIC_DEFAULT_BROKER_CONFIG, log.retention.hours=7200000 STATIC_BROKER_CONFIG, log.retention.ms=604800000 DEFAULT_CONFIG"; strings.Join(got, ", ") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), want)
+	}
+	if got := len(v.DescribeBroker()) - len(s.DescribeBroker()); got != 1 { // the throttle
+		t.Errorf("%d entries more", got)
+	}
+	for _, name := range dynamic() {
+		if _, ok := Broker().Find(name); !ok {
+			t.Errorf("%s is no property of a broker", name)
+		}
+	}
+	if s.Int("min.insync.replicas") != 2 || len(v.DescribeDefault()) != 3 {
+		t.Error("With changed what it was called on, or keeps too much")
+	}
+	for _, e := range entries {
+		if e.Doc == "" {
+			t.Errorf("%s is not documented", e.Name)
+		}
+	}
+}
+
+func TestThrottledReplicas(t *testing.T) {
+	d, _ := Topic().Find("leader.replication.throttled.replicas")
+	for value, ok := range map[string]bool{"*": true, "0:1,12:3": true, "": true, "0": false, "a:1": false, "0:1:2": false, "*,0:1": false} {
+		if err := d.Check(value); (err == nil) != ok {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+}
+
 func TestEveryDefaultIsAllowed(t *testing.T) {
 	for _, d := range append(Broker(), Topic()...) {
 		if d.Default == nil || *d.Default == "" {

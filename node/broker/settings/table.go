@@ -20,6 +20,7 @@ type Definition struct {
 	Most    float64  // of a number
 	Choices []string // of a text or a list; empty allows anything
 	Broker  string   // of a topic's configuration: the broker's property that gives the default
+	Doc     string   // one sentence; of topics' configurations and the properties that give their defaults
 }
 
 // Table holds definitions in the order of their names.
@@ -36,7 +37,15 @@ var (
 const HTTPListener = "kdrill.http.listener"
 
 // Broker returns the properties of server.properties.
-func Broker() Table { return parse(brokerText + HTTPListener + "\tstring\t-\n") }
+func Broker() Table {
+	t := parse(brokerText + HTTPListener + "\tstring\t-\n")
+	for _, d := range Topic() {
+		if i, ok := t.index(d.Broker); ok {
+			t[i].Doc = d.Doc
+		}
+	}
+	return t
+}
 
 // Topic returns the configurations of topics.
 func Topic() Table { return parse(topicText) }
@@ -47,8 +56,8 @@ func parse(text string) Table {
 		if strings.HasPrefix(line, "#") {
 			continue
 		}
-		columns := append(strings.Split(strings.TrimSuffix(line, "\n"), "\t"), "", "", "")
-		d := Definition{Name: columns[0], Type: typeNamed(columns[1]), Least: math.Inf(-1), Most: math.Inf(1), Broker: columns[4]}
+		columns := append(strings.Split(strings.TrimSuffix(line, "\n"), "\t"), "", "", "", "")
+		d := Definition{Name: columns[0], Type: typeNamed(columns[1]), Least: math.Inf(-1), Most: math.Inf(1), Broker: columns[4], Doc: columns[5]}
 		if columns[2] != "-" {
 			d.Default = &columns[2]
 		}
@@ -95,11 +104,15 @@ func typeNamed(name string) kmsg.ConfigType {
 
 // Find returns the definition of a name.
 func (t Table) Find(name string) (Definition, bool) {
-	i, ok := slices.BinarySearchFunc(t, name, func(d Definition, name string) int { return strings.Compare(d.Name, name) })
+	i, ok := t.index(name)
 	if !ok {
 		return Definition{}, false
 	}
 	return t[i], true
+}
+
+func (t Table) index(name string) (int, bool) {
+	return slices.BinarySearchFunc(t, name, func(d Definition, name string) int { return strings.Compare(d.Name, name) })
 }
 
 // Check says what is wrong with a value, nil if nothing is.
@@ -123,6 +136,9 @@ func (d Definition) Check(value string) error {
 		}
 		return d.checkRange(n)
 	case kmsg.ConfigTypeList:
+		if strings.HasSuffix(d.Name, "replication.throttled.replicas") {
+			return checkThrottled(value)
+		}
 		for _, item := range List(value) {
 			if err := d.checkChoice(item); err != nil {
 				return err
@@ -130,6 +146,14 @@ func (d Definition) Check(value string) error {
 		}
 	case kmsg.ConfigTypeString:
 		return d.checkChoice(value)
+	}
+	return nil
+}
+
+// Validate is Check in the words that Kafka uses for it.
+func (d Definition) Validate(value string) error {
+	if err := d.Check(value); err != nil {
+		return fmt.Errorf("invalid value %s for configuration %s: %w", strings.TrimSpace(value), d.Name, err)
 	}
 	return nil
 }
@@ -155,6 +179,22 @@ func (d Definition) checkRange(n float64) error {
 func (d Definition) checkChoice(value string) error {
 	if len(d.Choices) > 0 && !slices.Contains(d.Choices, value) {
 		return fmt.Errorf("%q is none of %s", value, strings.Join(d.Choices, ", "))
+	}
+	return nil
+}
+
+// checkThrottled checks a list of replicas: * for all, or partition:broker,…
+func checkThrottled(value string) error {
+	if value == "*" {
+		return nil
+	}
+	for _, item := range List(value) {
+		partition, broker, ok := strings.Cut(item, ":")
+		_, err1 := strconv.ParseUint(partition, 10, 31)
+		_, err2 := strconv.ParseUint(broker, 10, 31)
+		if !ok || err1 != nil || err2 != nil {
+			return fmt.Errorf("%q is neither * nor partition:broker,partition:broker,…", value)
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -12,6 +13,7 @@ type Entry struct {
 	Value    *string
 	Source   kmsg.ConfigSource
 	Synonyms []Synonym
+	ReadOnly bool // a restart is needed to change it
 }
 
 // Synonym is one place that gives a configuration a value.
@@ -29,8 +31,9 @@ func (v Values) DescribeTopic(overrides map[string]string) []Entry {
 		if value, ok := overrides[d.Name]; ok {
 			e.Synonyms = append(e.Synonyms, Synonym{d.Name, &value, kmsg.ConfigSourceDynamicTopicConfig})
 		}
-		if value, from, ok := v.topicDefault(d); ok {
-			e.Synonyms = append(e.Synonyms, Synonym{from, &value, kmsg.ConfigSourceStaticBrokerConfig})
+		for _, s := range v.synonyms(d.Broker) {
+			value := inMillis(s)
+			e.Synonyms = append(e.Synonyms, Synonym{s.Name, &value, s.Source})
 		}
 		name := d.Broker
 		if name == "" {
@@ -46,10 +49,15 @@ func (v Values) DescribeTopic(overrides map[string]string) []Entry {
 // DescribeBroker returns the properties of this broker.
 func (v Values) DescribeBroker() []Entry {
 	var entries []Entry
-	for _, d := range v.table {
-		e := Entry{Definition: d}
-		if value, ok := v.file[d.Name]; ok {
-			e.Synonyms = append(e.Synonyms, Synonym{d.Name, &value, kmsg.ConfigSourceStaticBrokerConfig})
+	for _, d := range slices.Concat(v.table, throttles()) {
+		e := Entry{Definition: d, ReadOnly: !v.Dynamic(d.Name)}
+		for _, l := range v.layers() {
+			if value, ok := l.values[d.Name]; ok {
+				e.Synonyms = append(e.Synonyms, Synonym{d.Name, &value, l.source})
+			}
+		}
+		if len(e.Synonyms) == 0 && slices.ContainsFunc(throttles(), func(t Definition) bool { return t.Name == d.Name }) {
+			continue
 		}
 		if d.Default != nil || len(e.Synonyms) == 0 {
 			e.Synonyms = append(e.Synonyms, Synonym{d.Name, d.Default, kmsg.ConfigSourceDefaultConfig})
@@ -60,19 +68,15 @@ func (v Values) DescribeBroker() []Entry {
 	return entries
 }
 
-// topicDefault returns what the file gives topics that do not set d, and the property it comes from.
-func (v Values) topicDefault(d Definition) (value, from string, ok bool) {
-	for _, unit := range inUnits(d.Broker) {
-		value, ok := v.file[unit.name]
-		if !ok {
-			continue
-		}
-		if n, err := strconv.ParseInt(value, 10, 64); err == nil && unit.millis > 1 && n > 0 {
+// inMillis is the value of a property as its variant in milliseconds would have it.
+func inMillis(s Synonym) string {
+	value := *s.Value
+	for _, unit := range inUnits(s.Name) {
+		if n, err := strconv.ParseInt(value, 10, 64); err == nil && unit.name == s.Name && unit.millis > 1 && n > 0 {
 			value = strconv.FormatInt(n*unit.millis, 10)
 		}
-		return value, unit.name, true
 	}
-	return "", "", false
+	return value
 }
 
 type inUnit struct {
@@ -84,12 +88,14 @@ type inUnit struct {
 func inUnits(name string) []inUnit {
 	const minute, hour = 60_000, 3_600_000
 	switch name {
-	case "log.retention.ms":
-		return []inUnit{{name, 1}, {"log.retention.minutes", minute}, {"log.retention.hours", hour}}
-	case "log.roll.ms":
-		return []inUnit{{name, 1}, {"log.roll.hours", hour}}
-	case "log.roll.jitter.ms":
-		return []inUnit{{name, 1}, {"log.roll.jitter.hours", hour}}
+	case "log.retention.ms", "log.retention.minutes", "log.retention.hours":
+		return []inUnit{{"log.retention.ms", 1}, {"log.retention.minutes", minute}, {"log.retention.hours", hour}}
+	case "log.roll.ms", "log.roll.hours":
+		return []inUnit{{"log.roll.ms", 1}, {"log.roll.hours", hour}}
+	case "log.roll.jitter.ms", "log.roll.jitter.hours":
+		return []inUnit{{"log.roll.jitter.ms", 1}, {"log.roll.jitter.hours", hour}}
+	case "log.flush.interval.ms":
+		return []inUnit{{name, 1}, {"log.flush.scheduler.interval.ms", 1}}
 	}
 	return []inUnit{{name, 1}}
 }
@@ -100,8 +106,8 @@ func (v Values) TopicDefault(name string) string {
 	if !ok {
 		return ""
 	}
-	if value, _, ok := v.topicDefault(d); ok {
-		return value
+	if given := v.synonyms(d.Broker); len(given) > 0 {
+		return inMillis(given[0])
 	}
 	if d.Default == nil {
 		return ""

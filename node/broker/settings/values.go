@@ -11,10 +11,12 @@ import (
 	"kdrill/node/config"
 )
 
-// Values are the properties of a broker: those of the file over Apache's defaults.
+// Values are the properties of a broker: those of ZooKeeper over those of the file over Apache's defaults.
 type Values struct {
 	table  Table
 	topics Table
+	broker map[string]string // /config/brokers/<id>
+	all    map[string]string // /config/brokers/<default>
 	file   map[string]string
 	notes  *[]string
 }
@@ -46,10 +48,12 @@ func (v Values) Has(key string) bool { _, ok := v.file[key]; return ok }
 
 // Text returns a property, empty if it has neither a value nor a default.
 func (v Values) Text(key string) string {
-	if value, ok := v.file[key]; ok {
-		return value
+	for _, l := range v.layers() {
+		if value, ok := l.values[key]; ok {
+			return value
+		}
 	}
-	d, ok := v.table.Find(key)
+	d, ok := v.FindDynamic(key)
 	if !ok {
 		panic(fmt.Sprintf("settings: %s is no property of a broker", key))
 	}

@@ -1,0 +1,72 @@
+package broker
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// testBrokerConfigs sets properties of one broker and of all, sees them described and obeyed, and takes them back.
+func (c *testCluster) testBrokerConfigs(t *testing.T) {
+	c.create(t, "plain", 1, nil)
+	admin := c.admin(t)
+	leader := c.partition(t, "plain", 0).Leader
+	value := func(name string) string {
+		described, err := admin.DescribeBrokerConfigs(t.Context(), leader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range described[0].Configs {
+			if e.Key == name {
+				return e.MaybeValue() + " " + e.Source.String()
+			}
+		}
+		return "absent"
+	}
+	change := func(op kadm.IncrementalOp, name, value string, brokers ...int32) error {
+		answer, err := admin.AlterBrokerConfigs(t.Context(), []kadm.AlterConfig{{Op: op, Name: name, Value: &value}}, brokers...)
+		if err != nil {
+			return err
+		}
+		return answer[0].Err
+	}
+	const name = "message.max.bytes"
+	if err := change(kadm.SetConfig, name, "3000"); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("the leader heard of it", func() bool { return value(name) == "3000 DYNAMIC_DEFAULT_BROKER_CONFIG" })
+	if err := change(kadm.SetConfig, name, "2000", leader); err != nil {
+		t.Fatal(err)
+	}
+	if got := value(name); got != "2000 DYNAMIC_BROKER_CONFIG" {
+		t.Errorf("one broker's own: %s", got)
+	}
+	client := c.client(t, kgo.DefaultProduceTopic("plain"), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	record := func(n int) error {
+		return client.ProduceSync(t.Context(), kgo.StringRecord(strings.Repeat("x", n))).FirstErr()
+	}
+	if err := record(1000); err != nil {
+		t.Error(err)
+	}
+	if err := record(2500); !errors.Is(err, kerr.MessageTooLarge) {
+		t.Errorf("a record of 2500 bytes: %v", err)
+	}
+	for _, brokers := range [][]int32{{leader}, nil} {
+		if err := change(kadm.DeleteConfig, name, "", brokers...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.eventually("the leader heard that it is over", func() bool { return value(name) == "1048588 DEFAULT_CONFIG" })
+	if err := record(2500); err != nil {
+		t.Error(err)
+	}
+	for property, value := range map[string]string{"num.partitions": "9", "color": "red", name: "many"} {
+		if err := change(kadm.SetConfig, property, value, leader); !errors.Is(err, kerr.InvalidRequest) {
+			t.Errorf("%s=%s: %v", property, value, err)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package settings
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// The properties that limit replication, in bytes a second. They exist only in /config/brokers, not in server.properties.
+const (
+	LeaderThrottle   = "leader.replication.throttled.rate"
+	FollowerThrottle = "follower.replication.throttled.rate"
+	LogDirsThrottle  = "replica.alter.log.dirs.io.max.bytes.per.second"
+)
+
+// throttles are the definitions of the three.
+func throttles() Table {
+	const line = "\tlong\t9223372036854775807\t0..\n"
+	return parse(FollowerThrottle + line + LeaderThrottle + line + LogDirsThrottle + line)
+}
+
+// dynamic lists, beside what gives topics their defaults, what may change while a broker runs, sorted.
+func dynamic() []string {
+	return []string{
+		"background.threads",
+		"log.cleaner.backoff.ms",
+		"log.cleaner.dedupe.buffer.size",
+		"log.cleaner.io.buffer.load.factor",
+		"log.cleaner.io.buffer.size",
+		"log.cleaner.io.max.bytes.per.second",
+		"log.cleaner.threads",
+		"max.connection.creation.rate",
+		"max.connections",
+		"max.connections.per.ip",
+		"max.connections.per.ip.overrides",
+		"num.io.threads",
+		"num.network.threads",
+		"num.recovery.threads.per.data.dir",
+		"num.replica.fetchers",
+		"producer.id.expiration.ms",
+		"remote.fetch.max.wait.ms",
+		"remote.log.index.file.cache.total.size.bytes",
+		"remote.log.manager.copy.max.bytes.per.second",
+		"remote.log.manager.fetch.max.bytes.per.second",
+		"transaction.partition.verification.enable",
+	}
+}
+
+// Dynamic says whether a broker's property may change while it runs.
+func (v Values) Dynamic(name string) bool {
+	if _, ok := throttles().Find(name); ok {
+		return true
+	}
+	if _, ok := slices.BinarySearch(dynamic(), name); ok {
+		return true
+	}
+	const fixed = "log.message.format.version" // the one default of topics that only a restart changes
+	return name != fixed && slices.ContainsFunc(v.topics, func(d Definition) bool {
+		return d.Broker != "" && slices.ContainsFunc(inUnits(d.Broker), func(u inUnit) bool { return u.name == name })
+	})
+}
+
+// FindDynamic is the definition of a property that may be set in /config/brokers.
+func (v Values) FindDynamic(name string) (Definition, bool) {
+	if d, ok := throttles().Find(name); ok {
+		return d, true
+	}
+	return v.table.Find(name)
+}
+
+// CheckDynamic says why a property cannot be set to a value while the broker runs.
+func (v Values) CheckDynamic(name, value string) error {
+	d, known := v.FindDynamic(name)
+	switch {
+	case !known:
+		return fmt.Errorf("unknown broker config name: %s", name)
+	case !v.Dynamic(name):
+		return fmt.Errorf("%s cannot be updated dynamically: edit server.properties and restart the broker", name)
+	}
+	return d.Validate(value)
+}
+
+// With returns the values under what /config/brokers sets for this broker and for all. What cannot be set there is
+// left out; it is returned, too.
+func (v Values) With(broker, all map[string]string) (with Values, wrong []error) {
+	keep := func(given map[string]string) map[string]string {
+		kept := map[string]string{}
+		for _, name := range slices.Sorted(maps.Keys(given)) {
+			if err := v.CheckDynamic(name, given[name]); err != nil {
+				wrong = append(wrong, err)
+				continue
+			}
+			kept[name] = strings.TrimSpace(given[name])
+		}
+		return kept
+	}
+	v.broker, v.all = keep(broker), keep(all)
+	return v, wrong
+}
+
+// Dynamics are the values that are set while the broker runs, this broker's over those of all.
+func (v Values) Dynamics() map[string]string {
+	all := maps.Clone(v.all)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, v.broker)
+	return all
+}
+
+// layer is one place that gives properties values.
+type layer struct {
+	values map[string]string
+	source kmsg.ConfigSource
+}
+
+// layers are the places from which values come, the strongest first.
+func (v Values) layers() []layer {
+	return []layer{
+		{v.broker, kmsg.ConfigSourceDynamicBrokerConfig},
+		{v.all, kmsg.ConfigSourceDynamicDefaultBrokerConfig},
+		{v.file, kmsg.ConfigSourceStaticBrokerConfig},
+	}
+}
+
+// synonyms are the values that a property has been given, by any of the names it has, the strongest first.
+func (v Values) synonyms(name string) []Synonym {
+	var found []Synonym
+	for _, l := range v.layers() {
+		for _, unit := range inUnits(name) {
+			if value, ok := l.values[unit.name]; ok {
+				found = append(found, Synonym{unit.name, &value, l.source})
+			}
+		}
+	}
+	return found
+}
+
+// DescribeDefault returns what is set for all brokers.
+func (v Values) DescribeDefault() []Entry {
+	var entries []Entry
+	for _, name := range slices.Sorted(maps.Keys(v.all)) {
+		d, _ := v.FindDynamic(name)
+		value := v.all[name]
+		source := kmsg.ConfigSourceDynamicDefaultBrokerConfig
+		entries = append(entries, Entry{Definition: d, Value: &value, Source: source, Synonyms: []Synonym{{name, &value, source}}})
+	}
+	return entries
+}
