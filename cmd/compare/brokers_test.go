@@ -1,0 +1,260 @@
+package compare
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"kdrill/testdata/need"
+)
+
+const (
+	recordBytes = 1 << 10
+	topicParts  = 6
+	warmRecords = 300_000 // of each kind, before anything is measured: a JVM compiles what it runs often
+	loadRecords = 300_000
+	paceRate    = 2000 // records a second, where latency is measured
+	paceTime    = 15 * time.Second
+)
+
+// apacheJVM is what Apache's own script starts a broker with.
+const apacheJVM = "-Xmx1G -Xms1G -XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35"
+
+// contender is three brokers of one engine, with coordinators of the same kind for both.
+type contender struct {
+	*local
+	engine string
+	ready  time.Duration // from "kdrill up" until all brokers serve
+	figure map[string][]float64
+}
+
+// contenders starts both.
+func contenders(b *testing.B) []*contender {
+	jars := need.Kafka(b, need.Kafka3)
+	both := []*contender{{engine: "embedded"}, {engine: "apache"}}
+	for _, c := range both {
+		c.local = &local{t: b, env: append(os.Environ(), "XDG_STATE_HOME="+b.TempDir())}
+		c.figure = map[string][]float64{}
+		c.run("engine", "add", jars)
+		b.Cleanup(func() { _, _, _ = c.try("down", "--purge", "--yes") })
+		began := time.Now()
+		c.run("up", "--broker-engine", c.engine, "--coordinator-engine", "embedded", "--heap", apacheJVM, "--timeout", "5m")
+		c.ready = time.Since(began)
+	}
+	return both
+}
+
+func (c *contender) note(figure string, value float64) {
+	c.figure[figure] = append(c.figure[figure], value)
+}
+
+// client connects; records are sent as they are.
+func (c *contender) client(options ...kgo.Opt) *kgo.Client {
+	options = append(options, kgo.SeedBrokers(c.bootstrap()...), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	client, err := kgo.NewClient(options...)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return client
+}
+
+func (c *contender) bootstrap() []string { return c.status().Bootstrap }
+
+// topic makes a topic afresh, in sync everywhere.
+func (c *contender) topic(name string, partitions int32) {
+	client := c.client()
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	ctx := context.Background()
+	_, _ = admin.DeleteTopic(ctx, name)
+	two := "2"
+	eventually(c.t, "topic "+name+" is created", func() bool {
+		_, err := admin.CreateTopic(ctx, partitions, 3, map[string]*string{"min.insync.replicas": &two}, name)
+		return err == nil
+	})
+	eventually(c.t, "all replicas are in sync", c.inSync)
+}
+
+// payload cannot be compressed.
+func payload() []byte {
+	value := make([]byte, recordBytes)
+	_, _ = rand.Read(value)
+	return value
+}
+
+// produce writes records as fast as it goes and returns megabytes a second.
+func (c *contender) produce(topic string, records int, options ...kgo.Opt) float64 {
+	client := c.client(append(options, kgo.DefaultProduceTopic(topic), kgo.MaxBufferedRecords(50_000))...)
+	defer client.Close()
+	value := payload()
+	var failed atomic.Int64
+	began := time.Now()
+	for range records {
+		client.Produce(context.Background(), &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				failed.Add(1)
+			}
+		})
+	}
+	if err := client.Flush(context.Background()); err != nil || failed.Load() > 0 {
+		c.t.Fatalf("%s: %d records failed, %v", c.engine, failed.Load(), err)
+	}
+	return megabytes(records, time.Since(began))
+}
+
+func megabytes(records int, took time.Duration) float64 {
+	return float64(records) * recordBytes / 1e6 / took.Seconds()
+}
+
+// consume reads a topic from its start and returns megabytes a second.
+func (c *contender) consume(topic string, records int) float64 {
+	client := c.client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	defer client.Close()
+	began := time.Now()
+	for read := 0; read < records; {
+		read += client.PollFetches(context.Background()).NumRecords()
+	}
+	return megabytes(records, time.Since(began))
+}
+
+// pace writes at a steady rate while another client reads, and returns how long records took from hand to hand.
+func (c *contender) pace(topic string, lasting time.Duration) []time.Duration {
+	producer := c.client(kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(0))
+	defer producer.Close()
+	consumer := c.client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()))
+	defer consumer.Close()
+	total := int(lasting.Seconds() * paceRate)
+	began := time.Now()
+	var took []time.Duration
+	done := make(chan struct{})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	first := make(chan struct{})
+	go func() {
+		defer close(done)
+		for len(took) < total {
+			fetches := consumer.PollFetches(ctx)
+			if errors.Is(fetches.Err0(), context.Canceled) {
+				return
+			}
+			now := time.Since(began)
+			fetches.EachRecord(func(r *kgo.Record) {
+				if at := binary.BigEndian.Uint64(r.Value); at > 0 {
+					took = append(took, now-time.Duration(at))
+					return
+				}
+				select {
+				case <-first:
+				default:
+					close(first)
+				}
+			})
+		}
+	}()
+	value := payload()
+	c.reads(producer, first)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	start := time.Now()
+	for sent := 0; sent < total; <-tick.C {
+		for due := min(total, int(time.Since(start).Seconds()*paceRate)); sent < due; sent++ {
+			value := slices.Clone(value)
+			binary.BigEndian.PutUint64(value, uint64(time.Since(began)))
+			producer.Produce(ctx, &kgo.Record{Value: value}, nil)
+		}
+	}
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		c.t.Fatalf("%s: the consumer read only some of %d records", c.engine, total)
+	}
+	return took
+}
+
+// reads writes records without a time until the consumer has seen one.
+func (c *contender) reads(producer *kgo.Client, first <-chan struct{}) {
+	for {
+		if err := producer.ProduceSync(context.Background(), &kgo.Record{Value: make([]byte, 8)}).FirstErr(); err != nil {
+			c.t.Fatal(err)
+		}
+		select {
+		case <-first:
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+var acksOne = []kgo.Opt{kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite()}
+
+// round measures everything once.
+func (c *contender) round(records int, lasting time.Duration) {
+	c.topic("one", topicParts)
+	c.note("produce acks=1, MB/s", c.produce("one", records, acksOne...))
+	c.topic("all", topicParts)
+	c.note("produce acks=all, MB/s", c.produce("all", records))
+	c.note("consume, MB/s", c.consume("all", records))
+	took := c.pace("all", lasting)
+	slices.Sort(took)
+	c.note("end to end p50, ms", took[len(took)/2].Seconds()*1e3)
+	c.note("end to end p99, ms", took[len(took)*99/100].Seconds()*1e3)
+	var rss int64
+	for _, n := range c.status().Nodes {
+		if n.Role == "broker" {
+			rss += n.RSS
+		}
+	}
+	c.note("memory of a broker, MB", float64(rss)/3/1e6)
+}
+
+// BenchmarkBrokers compares three embedded brokers with three of Apache's: throughput of producers and consumers, the time
+// from hand to hand at a modest rate, memory, and the time until they serve. Rounds alternate between warm clusters.
+//
+//	go test ./cmd/compare -run '^$' -bench Brokers -benchtime 3x -timeout 30m
+func BenchmarkBrokers(b *testing.B) {
+	both := contenders(b)
+	for _, c := range both {
+		c.round(warmRecords, 5*time.Second)
+		clear(c.figure)
+		c.note("start to serving, s", c.ready.Seconds())
+	}
+	for b.Loop() {
+		for _, c := range both {
+			c.round(loadRecords, paceTime)
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	fmt.Print("\n", versus(both))
+}
+
+// versus writes the medians of all figures side by side.
+func versus(both []*contender) string {
+	var names []string
+	for name := range both[0].figure {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var text strings.Builder
+	fmt.Fprintf(&text, "| | %s | %s | ratio |\n|---|---|---|---|\n", both[0].engine, both[1].engine)
+	for _, name := range names {
+		ours, theirs := median(both[0].figure[name]), median(both[1].figure[name])
+		fmt.Fprintf(&text, "| %s | %.1f | %.1f | %.2f |\n", name, ours, theirs, ours/theirs)
+	}
+	return text.String()
+}
+
+func median(values []float64) float64 {
+	values = slices.Sorted(slices.Values(values))
+	return values[len(values)/2]
+}
