@@ -73,7 +73,12 @@ func (b *Broker) assemble(dir *log.Dir) {
 			return ok
 		},
 		Dial: func(ctx context.Context, address string) (replica.Fetcher, error) {
-			return s.Dialer.Dial(ctx, address, fmt.Sprintf("broker-%d-fetcher", s.BrokerID))
+			conn, err := s.Dialer.Dial(ctx, address, fmt.Sprintf("broker-%d-fetcher", s.BrokerID))
+			if err != nil {
+				return nil, err
+			}
+			conn.Recycle() // a fetcher appends what one answer holds before it asks again
+			return conn, nil
 		},
 		AlterPartition: b.askAlterPartition,
 		OnLead:         b.lead,

@@ -62,9 +62,8 @@ func (b *Broker) routes() map[int16]handler {
 // Serve answers one request.
 func (b *Broker) Serve(ctx context.Context, r *wire.Request) kmsg.Response {
 	began := time.Now()
-	response := b.handlers[r.Key](ctx, r)
-	b.requests.served(r.Body, time.Since(began))
-	return response
+	r.Written(func() { b.requests.served(r.Body, time.Since(began)) })
+	return b.handlers[r.Key](ctx, r)
 }
 
 // server serves the connections of one listener.

@@ -10,8 +10,15 @@ import (
 // below), up to the last that begins below limit (high watermark, last stable offset, End) and fits
 // into maxBytes. With minOne the first batch comes even if it is larger. Nothing to read is nil without an error.
 func (l *Log) Read(from, limit int64, maxBytes int, minOne bool) ([]byte, error) {
+	return l.ReadInto(newMemory, from, limit, maxBytes, minOne)
+}
+
+func newMemory(n int) []byte { return make([]byte, n) }
+
+// ReadInto is Read into memory that the caller provides: each call of memory returns n bytes, whatever they hold.
+func (l *Log) ReadInto(memory func(n int) []byte, from, limit int64, maxBytes int, minOne bool) ([]byte, error) {
 	for {
-		b, err := l.read(from, limit, maxBytes, minOne)
+		b, err := l.read(memory, from, limit, maxBytes, minOne)
 		if !errors.Is(err, errGone) {
 			if err != nil {
 				err = fmt.Errorf("read %s at %d: %w", l.tp, from, err)
@@ -28,6 +35,7 @@ type spot struct {
 	size        int64 // readable bytes of the segment
 	last        bool  // no segment follows
 	truncations int
+	memory      func(n int) []byte
 }
 
 // find returns the spot of an offset between start and end, loading the segment's index if it has to.
@@ -44,7 +52,7 @@ func (l *Log) find(offset int64) (spot, error) {
 		}
 		s := l.segments[i]
 		if s.loaded {
-			at := spot{s, s.offsets.floor(offset - s.base), s.size, i == len(l.segments)-1, l.truncations}
+			at := spot{s, s.offsets.floor(offset - s.base), s.size, i == len(l.segments)-1, l.truncations, newMemory}
 			l.mu.RUnlock()
 			return at, nil
 		}
@@ -62,7 +70,7 @@ func (l *Log) overtaken(at spot) bool {
 	return l.truncations != at.truncations
 }
 
-func (l *Log) read(from, limit int64, maxBytes int, minOne bool) ([]byte, error) {
+func (l *Log) read(memory func(int) []byte, from, limit int64, maxBytes int, minOne bool) ([]byte, error) {
 	l.mu.RLock()
 	start, end, truncations := l.start, l.end, l.truncations
 	l.mu.RUnlock()
@@ -76,7 +84,7 @@ func (l *Log) read(from, limit int64, maxBytes int, minOne bool) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	at.truncations = truncations // since the bounds were checked
+	at.truncations, at.memory = truncations, memory // since the bounds were checked
 	b, err := at.read(from, limit, maxBytes, minOne)
 	if l.overtaken(at) {
 		return nil, errGone
@@ -151,7 +159,7 @@ func (at spot) whole(buf []byte, pos, limit int64, maxBytes int, minOne bool) ([
 
 // fill reads up to n bytes from a position.
 func (at spot) fill(pos int64, n int) ([]byte, error) {
-	buf := make([]byte, min(int64(n), at.size-pos))
+	buf := at.memory(int(min(int64(n), at.size-pos)))
 	if err := at.segment.log.readAt(buf, pos); err != nil {
 		return nil, err
 	}

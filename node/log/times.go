@@ -38,7 +38,7 @@ func (l *Log) offsetForTime(ts int64) (offset, timestamp int64, ok bool, err err
 			return 0, 0, false, err
 		}
 		l.mu.RLock()
-		at := spot{segment: s, size: s.size, truncations: l.truncations}
+		at := spot{segment: s, size: s.size, truncations: l.truncations, memory: newMemory}
 		if relative := s.times.floor(ts); relative >= 0 {
 			at.position = s.offsets.floor(relative)
 		}

@@ -26,6 +26,8 @@ type Client struct {
 	last    int32      // correlation id
 	waiting []*call    // in the order of their requests
 	broken  error      // why the connection is of no use any more
+	recycle bool
+	fetched []byte // the reply to the last Fetch, to be overwritten by the next
 
 	done chan struct{} // the reader has ended
 
@@ -87,6 +89,13 @@ func (c *Client) exchange(ctx context.Context, request kmsg.Request) (kmsg.Respo
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// Recycle lets all replies to Fetch share one buffer: the records of one are valid until the next Fetch is requested.
+func (c *Client) Recycle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.recycle = true
 }
 
 func (c *Client) send(ctx context.Context, request kmsg.Request) (*call, error) {
@@ -153,8 +162,22 @@ func (c *Client) readReplies() {
 	}
 }
 
+// replyBuffer is what the reply that comes may be read into. Replies keep parts of their frame, so that is nothing mostly.
+func (c *Client) replyBuffer() (buf []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.waiting) > 0 && c.waiting[0].request.Key() == keyFetch {
+		buf, c.fetched = c.fetched, nil
+	}
+	return buf
+}
+
 func (c *Client) readReply(in *bufio.Reader) error {
-	frame, err := readFrame(in, nil, maxResponse) // replies keep parts of their frame
+	size, err := readSize(in, maxResponse)
+	if err != nil {
+		return err
+	}
+	frame, err := readPayload(in, c.replyBuffer(), size)
 	if err != nil {
 		return err
 	}
@@ -169,6 +192,9 @@ func (c *Client) readReply(in *bufio.Reader) error {
 	}
 	w := c.waiting[0]
 	c.waiting = c.waiting[1:]
+	if c.recycle && w.request.Key() == keyFetch {
+		c.fetched = frame
+	}
 	c.mu.Unlock()
 	response, err := readResponse(frame[4:], w.request)
 	w.reply <- result{response, err}

@@ -6,7 +6,9 @@
 // come back in the same order. A frame that cannot be read ends its connection and nothing else.
 //
 // Each served connection is one goroutine that handles one request at a time, so replies are in request order
-// and a long poll holds up its own connection only. A Client may be shared: it has one goroutine for replies.
+// and a long poll holds up its own connection only. Produce requests that wait for their acks ([Request.Later]) do not
+// hold up the next Produce; a second goroutine answers them in turn. A Client may be shared: it has one goroutine for
+// replies.
 //
 // Layouts (all integers big endian):
 //

@@ -7,20 +7,32 @@ import (
 	"io"
 )
 
-// firstRead bounds what a frame's size alone makes us allocate; more follows as bytes arrive.
-const firstRead = 64 << 10
+// firstRead bounds what a frame's size alone makes us allocate; more follows as bytes arrive. Most frames fit.
+const firstRead = 4 << 20
 
 // readFrame reads one frame into buf, which it may replace by a larger one, and returns its payload.
 // io.EOF means that the peer closed the connection between two frames.
 func readFrame(r io.Reader, buf []byte, most int) ([]byte, error) {
+	size, err := readSize(r, most)
+	if err != nil {
+		return nil, err
+	}
+	return readPayload(r, buf, size)
+}
+
+func readSize(r io.Reader, most int) (int, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return nil, err
+		return 0, err
 	}
 	size := int(int32(binary.BigEndian.Uint32(head[:])))
 	if size < 0 || size > most {
-		return nil, malformed("frame of %d bytes, most is %d", size, most)
+		return 0, malformed("frame of %d bytes, most is %d", size, most)
 	}
+	return size, nil
+}
+
+func readPayload(r io.Reader, buf []byte, size int) ([]byte, error) {
 	if size <= max(cap(buf), firstRead) {
 		if size > cap(buf) {
 			buf = make([]byte, size)

@@ -7,8 +7,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Keys whose headers are special.
+// Keys of requests that are handled or framed in a way of their own.
 const (
+	keyProduce            = 0
+	keyFetch              = 1
 	keyControlledShutdown = 7
 	keyAPIVersions        = 18
 )
@@ -19,6 +21,8 @@ type header struct {
 	CorrelationID int32
 	ClientID      string
 }
+
+func (h header) String() string { return fmt.Sprintf("%s v%d", kmsg.NameForKey(h.Key), h.Version) }
 
 // readHeader takes the part of the header that all versions share, up to the client id.
 func readHeader(src []byte) (h header, rest []byte, err error) {
@@ -94,11 +98,15 @@ func readBody(h header, src []byte) (body kmsg.Request, err error) {
 
 // appendResponse appends response header and body.
 func appendResponse(dst []byte, correlationID int32, response kmsg.Response) []byte {
+	return response.AppendTo(appendHeader(dst, correlationID, response))
+}
+
+func appendHeader(dst []byte, correlationID int32, response kmsg.Response) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(correlationID))
 	if response.IsFlexible() && response.Key() != keyAPIVersions {
 		dst = append(dst, 0)
 	}
-	return response.AppendTo(dst)
+	return dst
 }
 
 // readResponse decodes header and body of the reply to request.

@@ -25,6 +25,9 @@ type Request struct {
 
 	// Throttle is set by the handler: the connection rests so long after its answer (KIP-219).
 	Throttle time.Duration
+
+	later   func() kmsg.Response
+	written []func()
 }
 
 // ConnInfo says who is at the other end of a connection.
@@ -46,7 +49,7 @@ func (c *ConnInfo) Host() string {
 // Handler answers requests. Record batches in a Produce request are only valid until Serve returns; everything
 // else may be kept.
 type Handler interface {
-	// Serve blocks until the response is known. A nil response means that none is sent.
+	// Serve blocks until the response is known, unless it calls [Request.Later]. A nil response means that none is sent.
 	Serve(ctx context.Context, r *Request) kmsg.Response
 }
 
@@ -107,9 +110,11 @@ func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			s.Log.Error("handler failed, connection closed", "client", conn.RemoteAddr(), "request", c.current, "panic", p, "stack", string(debug.Stack()))
+			s.Log.Error("handler failed, connection closed", "client", conn.RemoteAddr(), "request", c.current.String(), "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
+	c.pending.c = c
+	defer c.pending.close()
 	for {
 		if err := c.one(ctx); err != nil {
 			s.ended(ctx, conn, err)
@@ -134,7 +139,7 @@ func (s *Server) ended(ctx context.Context, conn net.Conn, err error) {
 }
 
 // keepBuffer is the largest buffer that a connection holds on to between requests.
-const keepBuffer = 2 << 20
+const keepBuffer = 4 << 20
 
 // served is the state of one connection.
 type served struct {
@@ -143,9 +148,10 @@ type served struct {
 	in      *bufio.Reader
 	info    *ConnInfo
 	auth    Authenticator // nil: none is asked for
-	current string        // request being handled
+	current header        // of the request being handled
 	read    []byte        // free to be read into, or nil
 	write   []byte        // free to be written to
+	pending underWay
 }
 
 // one reads, handles and answers one request.
@@ -168,6 +174,7 @@ func (c *served) one(ctx context.Context) error {
 		return err
 	}
 	if h.Key == keyAPIVersions && !c.Table.Has(h.Key, h.Version) {
+		c.pending.drain()
 		return c.reply(h.CorrelationID, c.Table.response(h.Version))
 	}
 	if !c.Table.Has(h.Key, h.Version) {
@@ -176,6 +183,9 @@ func (c *served) one(ctx context.Context) error {
 	request, err := readBody(h, body)
 	if err != nil {
 		return err
+	}
+	if h.Key != keyProduce {
+		c.pending.drain()
 	}
 	if h.Key == keyAPIVersions {
 		return c.reply(h.CorrelationID, c.Table.response(h.Version))
@@ -193,7 +203,7 @@ func (c *served) one(ctx context.Context) error {
 
 // handle hands a request to the handler and answers it.
 func (c *served) handle(ctx context.Context, h header, body kmsg.Request, frame []byte) error {
-	c.current = fmt.Sprintf("%s v%d", kmsg.NameForKey(h.Key), h.Version)
+	c.current = h
 	request := &Request{
 		Key: h.Key, Version: h.Version, CorrelationID: h.CorrelationID, ClientID: h.ClientID, Body: body, Conn: c.info,
 	}
@@ -201,16 +211,26 @@ func (c *served) handle(ctx context.Context, h header, body kmsg.Request, frame 
 	if reusable(h.Key) && cap(frame) <= keepBuffer {
 		c.read = frame
 	}
+	if request.later != nil {
+		c.pending.add(request)
+		rest(ctx, request.Throttle)
+		return nil
+	}
+	c.pending.drain()
 	var err error
 	if response != nil {
 		response.SetVersion(h.Version)
 		err = c.reply(h.CorrelationID, response)
 	}
+	request.done()
 	rest(ctx, request.Throttle)
 	return err
 }
 
 func (c *served) reply(correlationID int32, response kmsg.Response) error {
+	if fetched, ok := response.(*kmsg.FetchResponse); ok {
+		return c.replyFetch(correlationID, fetched)
+	}
 	frame := endFrame(appendResponse(beginFrame(c.write), correlationID, response))
 	if cap(frame) <= keepBuffer {
 		c.write = frame
@@ -219,9 +239,18 @@ func (c *served) reply(correlationID int32, response kmsg.Response) error {
 	return err
 }
 
+// replyFetch leaves the records where they are.
+func (c *served) replyFetch(correlationID int32, response *kmsg.FetchResponse) error {
+	frame := pieces{text: appendHeader(beginFrame(c.write), correlationID, response)}
+	frame.appendFetch(response)
+	c.write = frame.text
+	buffers := frame.buffers()
+	_, err := buffers.WriteTo(c.conn)
+	return err
+}
+
 // reusable says whether nothing of a request outlives its handling: decoded byte slices alias the frame, and
 // group members, for one, keep theirs.
 func reusable(key int16) bool {
-	const produce, fetch = 0, 1
-	return key == produce || key == fetch
+	return key == keyProduce || key == keyFetch
 }

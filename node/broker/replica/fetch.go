@@ -15,6 +15,17 @@ const readCommitted = 1
 // consumer reads below the high watermark, or the last stable offset if it reads what is committed only; a follower up to the log's end. Versions 0 to 17;
 // below 4 there is nothing to answer with, since records are kept in message format 2 only.
 func (r *Replicas) Fetch(ctx context.Context, req *kmsg.FetchRequest) *kmsg.FetchResponse {
+	resp, _ := r.FetchLent(ctx, req)
+	return resp
+}
+
+// FetchLent is [Replicas.Fetch] with records in memory that is lent: whoever calls done must not use them any more.
+func (r *Replicas) FetchLent(ctx context.Context, req *kmsg.FetchRequest) (resp *kmsg.FetchResponse, done func()) {
+	lent := &loan{from: &r.lender}
+	return r.fetch(ctx, req, lent), lent.end
+}
+
+func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, lent *loan) *kmsg.FetchResponse {
 	resp := req.ResponseKind().(*kmsg.FetchResponse)
 	by := reader{id: req.ReplicaID, brokerEpoch: -1}
 	if req.Version >= 15 {
@@ -27,7 +38,7 @@ func (r *Replicas) Fetch(ctx context.Context, req *kmsg.FetchRequest) *kmsg.Fetc
 		return resp
 	}
 	f := &fetch{
-		by: by, wants: turn.wants, version: req.Version,
+		by: by, wants: turn.wants, version: req.Version, lent: lent,
 		minBytes: int(req.MinBytes), maxBytes: int(req.MaxBytes),
 	}
 	if req.Version < 3 {
@@ -52,6 +63,7 @@ type fetch struct {
 	readings           []reading
 	size               int
 	urgent             bool // something has to be told at once
+	lent               *loan
 }
 
 // resolve finds the partitions, and what is wrong with those that cannot be served.
@@ -148,7 +160,7 @@ func (f *fetch) readAll() {
 			continue
 		}
 		room := min(int(f.wants[i].maxBytes), max(f.maxBytes-f.size, 0))
-		got := p.read(&f.wants[i], f.by, room, f.size == 0)
+		got := p.read(&f.wants[i], f.by, room, f.size == 0, f.lent)
 		if f.version < 10 && usesZstd(got.records) {
 			got = failedReading(kerr.UnsupportedCompressionType)
 		}

@@ -88,7 +88,7 @@ func (p *partition) admit(w *want, by reader) (standing, error) {
 }
 
 // read serves one partition of a fetch. What a follower asks for tells how far it has come.
-func (p *partition) read(w *want, by reader, maxBytes int, minOne bool) reading {
+func (p *partition) read(w *want, by reader, maxBytes int, minOne bool, lent *loan) reading {
 	s, err := p.admit(w, by)
 	if err != nil {
 		return failedReading(err)
@@ -107,7 +107,7 @@ func (p *partition) read(w *want, by reader, maxBytes int, minOne bool) reading 
 		return failedReading(kerr.OffsetOutOfRange)
 	}
 	if w.offset < s.limit && (maxBytes > 0 || minOne) {
-		if out.records, err = p.log.Read(w.offset, s.limit, maxBytes, minOne); err != nil {
+		if out.records, err = p.log.ReadInto(lent.take, w.offset, s.limit, maxBytes, minOne); err != nil {
 			return failedReading(p.readError(err))
 		}
 		if by.isolated && len(out.records) > 0 {

@@ -34,6 +34,7 @@ type Replicas struct {
 	backoffChanged poll
 
 	sessions *sessions
+	lender   lender
 	fetchers *fetchers
 	isr      *alterations
 }

@@ -1,0 +1,82 @@
+package wire
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// mostUnderWay bounds the produce requests of one connection that wait for their acks. Clients have five by default.
+const mostUnderWay = 32
+
+// Later says that a request is carried out, but what to answer is not known before wait returns. A handler that calls it
+// returns nil. Until then the connection may serve further Produce requests, and nothing else: replies keep the order of
+// the requests, and only Produce says what it wants in advance.
+func (r *Request) Later(wait func() kmsg.Response) { r.later = wait }
+
+// Written calls done when the response has been written, or cannot be, or when none is sent.
+func (r *Request) Written(done func()) { r.written = append(r.written, done) }
+
+func (r *Request) done() {
+	for _, done := range r.written {
+		done()
+	}
+}
+
+// underWay are the requests of one connection that are carried out and not answered. A goroutine, started with the first
+// of them, answers one after the other.
+type underWay struct {
+	c     *served
+	queue chan *Request
+	left  sync.WaitGroup // requests in queue, or being answered
+	ended sync.WaitGroup
+}
+
+func (u *underWay) add(r *Request) {
+	if u.queue == nil {
+		u.queue = make(chan *Request, mostUnderWay)
+		u.ended.Go(u.run)
+	}
+	u.left.Add(1)
+	u.queue <- r
+}
+
+// drain waits until all are answered: the connection's buffer for replies is the caller's from then on.
+func (u *underWay) drain() {
+	if u.queue != nil {
+		u.left.Wait()
+	}
+}
+
+// close ends the goroutine, when it is done.
+func (u *underWay) close() {
+	if u.queue != nil {
+		close(u.queue)
+		u.ended.Wait()
+	}
+}
+
+func (u *underWay) run() {
+	for r := range u.queue {
+		u.one(r)
+	}
+}
+
+func (u *underWay) one(r *Request) {
+	defer u.left.Done()
+	defer r.done()
+	defer func() {
+		if p := recover(); p != nil {
+			u.c.Log.Error("handler failed, connection closed", "client", u.c.conn.RemoteAddr(), "panic", p, "stack", string(debug.Stack()))
+			u.c.conn.Close()
+		}
+	}()
+	response := r.later()
+	response.SetVersion(r.Version)
+	if err := u.c.reply(r.CorrelationID, response); err != nil {
+		u.c.Log.Debug("connection ended", "client", u.c.conn.RemoteAddr(), "err", fmt.Errorf("reply: %w", err))
+		u.c.conn.Close() // ends the reader, too
+	}
+}
