@@ -8,9 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -18,6 +16,7 @@ import (
 	"kdrill/node/coordinator/quorum"
 	"kdrill/node/coordinator/state"
 	"kdrill/node/coordinator/store"
+	"kdrill/node/memory"
 )
 
 // folder is where a node keeps its files, below dataDir and dataLogDir.
@@ -37,9 +36,7 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 	if s.rules&state.AllowReconfig != 0 {
 		log.Warn("reconfigEnabled: members cannot be changed while the ensemble runs, reconfig is answered with unimplemented")
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(50) // the state lives long and requests are small: memory is dearer than collecting
-	}
+	memory.Tune()
 	n, err := newNode(s, log)
 	if err != nil {
 		return fmt.Errorf("coordinator %d: %w", s.id, err)

@@ -482,7 +482,7 @@ func (n *Node) write(life context.Context) error {
 		messages := n.writes.take()
 		batches := make([]store.Batch, len(messages))
 		for i, m := range messages {
-			batches[i] = store.Batch{Entries: m.GetEntries(), Snapshot: m.GetSnapshot(), Sync: len(m.GetResponses()) > 0}
+			batches[i] = store.Batch{Entries: m.GetEntries(), Snapshot: m.GetSnapshot()}
 			if m.Term != nil {
 				batches[i].State = &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
 			}

@@ -177,10 +177,9 @@ type Batch struct {
 	State    *raftpb.HardState
 	Entries  []*raftpb.Entry
 	Snapshot *raftpb.Snapshot // from the leader
-	Sync     bool             // somebody waits for this to be durable
 }
 
-// Append makes batches durable, in their order, with one sync.
+// Append makes batches durable, in their order, with one sync; with none if all they bring is a commit index.
 func (s *Store) Append(batches []Batch) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,7 +212,7 @@ func (s *Store) append(batches []Batch) error {
 		return s.MemoryStorage.Append(entries)
 	}
 	for _, b := range batches {
-		sync = sync || b.Sync || len(b.Entries) > 0
+		sync = sync || len(b.Entries) > 0 || s.votes(b.State)
 		if !raft.IsEmptySnap(b.Snapshot) {
 			if err := flush(); err != nil {
 				return err
@@ -242,6 +241,11 @@ func (s *Store) append(batches []Batch) error {
 		return s.roll()
 	}
 	return nil
+}
+
+// votes says whether a state differs from the one before in more than its commit index, which Raft finds again by itself.
+func (s *Store) votes(next *raftpb.HardState) bool {
+	return !raft.IsEmptyHardState(next) && (s.latest == nil || next.GetTerm() != s.latest.GetTerm() || next.GetVote() != s.latest.GetVote())
 }
 
 // reached notes that the current segment mentions index.

@@ -71,7 +71,7 @@ func TestWhatWasAppendedIsThereAfterReopening(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, config(dir))
 	appendAll(t, s, Batch{State: hardState(1, 2, 0), Entries: entries(1, 1, 4)}, Batch{Entries: entries(1, 5, 6)})
-	appendAll(t, s, Batch{State: hardState(2, 3, 3), Entries: entries(2, 4, 5), Sync: true}) // a new leader overwrites 4 to 6
+	appendAll(t, s, Batch{State: hardState(2, 3, 3), Entries: entries(2, 4, 5)}) // a new leader overwrites 4 to 6
 	want := "1/1 1/2 1/3 2/4 2/5"
 	if got := content(t, s); got != want {
 		t.Errorf("in memory: %s, want %s", got, want)
@@ -204,7 +204,7 @@ func TestASnapshotOfTheLeaderReplacesTheLog(t *testing.T) {
 	appendAll(t, s, Batch{Entries: entries(1, 1, 9)}) // never committed beyond 3
 	snap := s.meta(mark{6, 2})
 	snap.Data = []byte("theirs")
-	appendAll(t, s, Batch{State: hardState(2, 0, 6), Snapshot: snap, Sync: true}, Batch{Entries: entries(2, 7, 8)})
+	appendAll(t, s, Batch{State: hardState(2, 0, 6), Snapshot: snap}, Batch{Entries: entries(2, 7, 8)})
 	for range 2 {
 		first, _ := s.FirstIndex()
 		if got := content(t, s); got != "2/7 2/8" || first != 7 {
@@ -260,7 +260,7 @@ func TestTheCommitIndexIsThatOfTheLogAndTheSnapshot(t *testing.T) {
 		}
 		snap := s.meta(mark{9, 2})
 		snap.Data = []byte("theirs")
-		if err := s.Append([]Batch{{State: hardState(2, 0, 9), Snapshot: snap, Sync: true}}); err == nil {
+		if err := s.Append([]Batch{{State: hardState(2, 0, 9), Snapshot: snap}}); err == nil {
 			t.Fatal("the snapshot was written nowhere")
 		}
 		s.file.Close()
@@ -271,7 +271,7 @@ func TestTheCommitIndexIsThatOfTheLogAndTheSnapshot(t *testing.T) {
 	t.Run("death before the commit index of an own snapshot is written", func(t *testing.T) {
 		c := config(t.TempDir())
 		s, _ := open(t, c)
-		appendAll(t, s, Batch{State: hardState(1, 1, 0), Entries: entries(1, 1, 5)}, Batch{State: hardState(1, 1, 2), Sync: true})
+		appendAll(t, s, Batch{State: hardState(1, 1, 0), Entries: entries(1, 1, 5)}, Batch{State: hardState(1, 1, 2)})
 		appendAll(t, s, Batch{State: hardState(1, 1, 4)})
 		if err := s.SaveSnapshot(4, []byte("own")); err != nil {
 			t.Fatal(err)
@@ -305,6 +305,16 @@ func TestACommitIndexAloneDoesNotTouchTheDisk(t *testing.T) {
 	s, _ = open(t, config(dir))
 	if hs, _, _ := s.InitialState(); hs.GetCommit() != 1 {
 		t.Errorf("commit %d", hs.GetCommit())
+	}
+}
+
+func TestAVoteIsWrittenAtOnce(t *testing.T) {
+	s, _ := open(t, config(t.TempDir()))
+	for _, state := range []*raftpb.HardState{hardState(1, 0, 0), hardState(1, 2, 0), hardState(2, 0, 0)} {
+		size := s.size
+		if appendAll(t, s, Batch{State: state}); s.size == size {
+			t.Errorf("%v is not written", state)
+		}
 	}
 }
 
