@@ -8,13 +8,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"kdrill/admin/ensemble"
 	"kdrill/admin/records"
 )
 
 // Client operates a cluster: one call, one answer. Safe for concurrent use.
 type Client struct {
-	cfg   Config
-	peers *peers
+	cfg    Config
+	peers  *peers
+	prober *ensemble.Prober
 }
 
 // Dial returns a client of the cluster. It fails within seconds, with a sentence that says what to do, when no
@@ -25,7 +27,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, peers: p}
+	c := &Client{cfg: cfg, peers: p, prober: ensemble.NewProber()}
 	if _, err := p.metadata(ctx, []string{}); err != nil {
 		p.close()
 		return nil, unreachable(cfg.Bootstrap, err)

@@ -129,7 +129,7 @@ func seconds(d time.Duration) string {
 func diffController(prev, next *Snapshot, add func(Event)) {
 	if was := prev.lastController(); next.Controller >= 0 && was >= 0 && was != next.Controller {
 		add(Event{
-			At: next.controllerAt, Kind: KindController, Subject: "controller", Old: prev.nameOf(was), New: next.ControllerName(),
+			At: next.controllerAt, Kind: KindController, Subject: "controller", Old: prev.NameOf(was), New: next.ControllerName(),
 			OldEpoch: max(0, prev.ControllerEpoch), NewEpoch: max(0, next.ControllerEpoch),
 		})
 	}

@@ -9,6 +9,9 @@ type Interest struct {
 	Groups     bool     // every group with its members, committed offsets and lag
 	Group      string   // the same for one group
 	Configs    string   // every config of one topic, into Topic.Configs
+
+	Coordinators bool // details of every ZooKeeper node
+	Sessions     bool // ZooKeeper's sessions with their owners
 }
 
 // Everything is the interest in all groups and in the offsets and sizes of all topics.

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"kdrill/admin/ensemble"
 	"kdrill/admin/watch"
 )
 
@@ -88,7 +89,7 @@ func (o *Observer) Run(ctx context.Context) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	run := &observation{
-		Observer: o, peers: p, world: newWorld(o.cfg),
+		Observer: o, peers: p, prober: ensemble.NewProber(), world: newWorld(o.cfg),
 		answers: make(chan func(*world), 64), busy: map[string]bool{}, due: map[string]time.Time{},
 	}
 	defer p.close()
@@ -107,6 +108,7 @@ func (o *Observer) Run(ctx context.Context) error {
 type observation struct {
 	*Observer
 	peers   *peers
+	prober  *ensemble.Prober
 	watcher *watch.Watcher // nil without ZooKeeper
 	world   *world
 	tasks   sync.WaitGroup

@@ -37,9 +37,9 @@ func (o *observation) poll(ctx context.Context) {
 		if o.world.mode == ModeKRaft {
 			break // the leader of the quorum speaks for all of them
 		}
-		address := o.world.coordinators[i].Address
+		address, details := o.world.coordinators[i].Address, o.wanted().Coordinators
 		o.start(ctx, address, func(ctx context.Context, post func(func(*world))) {
-			c, err := askCoordinator(ctx, address, min(o.cfg.Deadline, 500*time.Millisecond))
+			c, err := askCoordinator(ctx, o.prober, address, details, min(o.cfg.Deadline, 500*time.Millisecond))
 			post(func(w *world) { w.applyCoordinator(address, c, err) })
 		})
 	}
@@ -53,6 +53,9 @@ func (o *observation) poll(ctx context.Context) {
 		o.start(ctx, askQuorum, func(ctx context.Context, post func(func(*world))) { readQuorum(ctx, o.peers, post) })
 	}
 	interest := o.wanted()
+	if interest.Sessions && o.world.mode != ModeKRaft {
+		o.sessions(ctx, now)
+	}
 	wanted := o.world.offsetsWanted(interest)
 	for id := range o.world.brokers {
 		o.round(ctx, id, interest, wanted[id], now)

@@ -121,9 +121,9 @@ func quorumAddress(resp *kmsg.DescribeQuorumResponse, id int32) string {
 }
 
 // ControllerName is how the controller appears: broker-2, or controller-101 where controllers are nodes of their own.
-func (s *Snapshot) ControllerName() string { return s.nameOf(s.Controller) }
+func (s *Snapshot) ControllerName() string { return s.NameOf(s.Controller) }
 
-func (s *Snapshot) nameOf(node int32) string {
+func (s *Snapshot) NameOf(node int32) string {
 	if _, broker := s.Broker(node); !broker && s.Mode == ModeKRaft && node >= 0 {
 		return "controller-" + strconv.Itoa(int(node))
 	}
@@ -144,7 +144,7 @@ func diffQuorum(prev, next *Snapshot, add func(Event)) {
 		return nil
 	}
 	for _, c := range next.Coordinators {
-		name := next.nameOf(c.ID)
+		name := next.NameOf(c.ID)
 		was := find(prev, c.ID)
 		switch {
 		case was == nil:
@@ -157,7 +157,7 @@ func diffQuorum(prev, next *Snapshot, add func(Event)) {
 	}
 	for _, was := range prev.Coordinators {
 		if find(next, was.ID) == nil {
-			add(Event{Kind: KindQuorum, Subject: prev.nameOf(was.ID), Old: was.Role, Note: "left the quorum"})
+			add(Event{Kind: KindQuorum, Subject: prev.NameOf(was.ID), Old: was.Role, Note: "left the quorum"})
 		}
 	}
 }

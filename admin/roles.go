@@ -8,7 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"kdrill/admin/watch"
+	"kdrill/admin/ensemble"
 )
 
 // Node is what a role stands for at one moment.
@@ -88,15 +88,15 @@ func (c *Client) groupCoordinator(ctx context.Context, group string) (Node, erro
 // LeadingCoordinator asks every coordinator who leads; it needs no broker.
 func LeadingCoordinator(ctx context.Context, cfg Config) (Node, error) {
 	cfg = cfg.withDefaults()
-	servers, _ := watch.Servers(cfg.ZooKeeper)
+	servers, _ := ensemble.Servers(cfg.ZooKeeper)
 	if len(servers) == 0 {
 		return Node{}, fmt.Errorf("coordinator-leader: no ZooKeeper is known: name it with --zookeeper host:port")
 	}
-	leads := make([]bool, len(servers))
+	leads, prober := make([]bool, len(servers)), ensemble.NewProber()
 	var waiting sync.WaitGroup
 	for i, address := range servers {
 		waiting.Go(func() {
-			answer, err := askCoordinator(ctx, address, cfg.Deadline)
+			answer, err := askCoordinator(ctx, prober, address, false, cfg.Deadline)
 			leads[i] = err == nil && (answer.Role == "leader" || answer.Role == "standalone")
 		})
 	}

@@ -23,6 +23,8 @@ type Snapshot struct {
 	GroupsAt        time.Time `json:"groups_at"`
 	// Coordinators are the ZooKeeper nodes, in the order of the connect string; in KRaft mode the controllers, by id.
 	Coordinators []Coordinator `json:"coordinators,omitempty"`
+	Chroot       string        `json:"chroot,omitempty"` // where in ZooKeeper the cluster's znodes begin, empty for the root
+	Sessions     Sessions      `json:"-"`                // of ZooKeeper, while somebody is interested
 	// Watching says that ZooKeeper tells of every change at once. Without it changes are seen by polling.
 	Watching bool `json:"watching"`
 	// Problem is one sentence when the cluster as a whole cannot be reached, else empty.
@@ -163,6 +165,25 @@ type Coordinator struct {
 	LatencyAvg  float64   `json:"latency_avg_ms"`
 	Answered    time.Time `json:"answered"`
 	Error       string    `json:"error,omitempty"`
+
+	// Details of a ZooKeeper node, while somebody is interested.
+	Details *CoordinatorDetails `json:"details,omitempty"`
+}
+
+// CoordinatorDetails is what a ZooKeeper node tells beyond the most necessary; -1 where it does not.
+type CoordinatorDetails struct {
+	LatencyMin float64       `json:"latency_min_ms"`
+	LatencyMax float64       `json:"latency_max_ms"`
+	Received   int64         `json:"received"` // packets
+	Sent       int64         `json:"sent"`
+	Learners   int           `json:"learners"`         // followers and observers, of a leader
+	Synced     int           `json:"synced_followers"` // of a leader
+	Watches    int           `json:"watches"`
+	Ephemerals int           `json:"ephemerals"`
+	DataBytes  int64         `json:"data_bytes"`
+	Uptime     time.Duration `json:"uptime"` // 0 unknown
+	// Hidden is one sentence when the node does not tell all of it, naming the setting that would let it.
+	Hidden string `json:"hidden,omitempty"`
 }
 
 // Topic returns a topic by name.

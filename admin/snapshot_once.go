@@ -33,7 +33,7 @@ func (c *Client) Snapshot(ctx context.Context, interest Interest) (*Snapshot, er
 	}
 	for _, coordinator := range slices.Clone(look.world.coordinators) {
 		look.ask(func() {
-			answer, err := askCoordinator(ctx, coordinator.Address, c.cfg.Deadline)
+			answer, err := askCoordinator(ctx, c.prober, coordinator.Address, interest.Coordinators, c.cfg.Deadline)
 			look.post(func(w *world) { w.applyCoordinator(coordinator.Address, answer, err) })
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"kdrill/admin/ensemble"
 	"kdrill/admin/watch"
 )
 
@@ -30,6 +31,7 @@ type world struct {
 	quorumHidden    bool // this user may not see the KRaft quorum, or its brokers cannot tell
 
 	zookeeper zookeeper
+	sessions  Sessions
 
 	formerController  *int32
 	formerCoordinator string
@@ -39,6 +41,8 @@ type world struct {
 // zookeeper is what the watches said.
 type zookeeper struct {
 	configured      bool
+	chroot          string
+	session         int64 // ours, 0 while there is none
 	online          bool
 	synced          bool // everything was read once: sets of topics and brokers are complete
 	controller      bool // who controls was read over this connection
@@ -60,7 +64,8 @@ func newWorld(cfg Config) *world {
 	if cfg.ZooKeeper != "" {
 		w.mode = ModeZooKeeper
 		w.zookeeper = zookeeper{configured: true, states: map[TopicPartition]watch.State{}}
-		servers, _ := watch.Servers(cfg.ZooKeeper)
+		servers, chroot := ensemble.Servers(cfg.ZooKeeper)
+		w.zookeeper.chroot = chroot
 		for _, s := range servers {
 			w.coordinators = append(w.coordinators, Coordinator{Address: s, Zxid: -1})
 		}
@@ -110,6 +115,8 @@ func (w *world) snapshot(at time.Time) *Snapshot {
 		Groups:       make([]Group, 0, len(w.groups)),
 		Coordinators: slices.Clone(w.coordinators),
 		Watching:     w.zookeeper.decides(),
+		Chroot:       w.zookeeper.chroot,
+		Sessions:     w.namedSessions(),
 	}
 	w.remember(s)
 	for _, id := range slices.Sorted(maps.Keys(w.brokers)) {

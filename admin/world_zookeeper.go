@@ -12,7 +12,7 @@ func (w *world) applyWatch(u watch.Update, at time.Time) {
 	z := &w.zookeeper
 	switch u := u.(type) {
 	case watch.Online:
-		z.online, z.synced, z.controller, z.registered = true, false, false, nil
+		z.online, z.synced, z.controller, z.registered, z.session = true, false, false, nil, u.Session
 	case watch.Offline:
 		z.online = false
 	case watch.Synced:

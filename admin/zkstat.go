@@ -3,84 +3,47 @@ package admin
 import (
 	"context"
 	"errors"
-	"io"
-	"net"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
+
+	"kdrill/admin/ensemble"
 )
 
-// askCoordinator sends the four-letter word srvr and reads the answer.
-func askCoordinator(ctx context.Context, address string, limit time.Duration) (Coordinator, error) {
+// askCoordinator asks a ZooKeeper node how it is, with details if somebody wants to know.
+func askCoordinator(ctx context.Context, prober *ensemble.Prober, address string, details bool, limit time.Duration) (Coordinator, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	unanswered := func(err error) (Coordinator, error) {
-		return Coordinator{}, &unansweredError{addr: address, limit: limit, err: err}
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-	if err != nil {
-		return unanswered(err)
-	}
-	defer conn.Close()
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline)
-	if _, err := io.WriteString(conn, "srvr"); err != nil {
-		return unanswered(err)
-	}
-	text, err := io.ReadAll(io.LimitReader(conn, 64<<10))
-	if err != nil && !(errors.Is(err, syscall.ECONNRESET) && len(text) > 0) {
-		return unanswered(err)
-	}
-	c, err := parseServer(string(text))
-	if err != nil {
-		return Coordinator{}, err
-	}
-	c.Address, c.Answered = address, time.Now()
-	return c, nil
-}
-
-// parseServer reads an answer to srvr: Apache's, of every version, and ours.
-func parseServer(text string) (Coordinator, error) {
-	if strings.Contains(text, "is not executed because it is not in the whitelist") {
-		return Coordinator{}, errors.New("does not allow srvr: add it to 4lw.commands.whitelist")
-	}
-	c := Coordinator{Zxid: -1}
-	serves := false
-	for line := range strings.Lines(text) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), ": ")
-		if !ok {
-			continue
+	s, err := prober.Server(ctx, address, details)
+	hidden := ""
+	if refused, ok := errors.AsType[*ensemble.NotAllowedError](err); ok {
+		if s.Role == "" {
+			return Coordinator{}, refused
 		}
-		switch name {
-		case "Zookeeper version":
-			c.Version, _, _ = strings.Cut(value, ",")
-			c.Version, _, _ = strings.Cut(c.Version, "-")
-		case "Latency min/avg/max":
-			if parts := strings.Split(value, "/"); len(parts) == 3 {
-				c.LatencyAvg, _ = strconv.ParseFloat(parts[1], 64)
-			}
-		case "Connections":
-			c.Connections, _ = strconv.Atoi(value)
-		case "Outstanding":
-			c.Outstanding, _ = strconv.Atoi(value)
-		case "Zxid":
-			if zxid, err := strconv.ParseInt(value, 0, 64); err == nil {
-				c.Zxid = zxid
-			}
-		case "Mode":
-			c.Role, serves = value, true
-		case "Node count":
-			c.Znodes, _ = strconv.Atoi(value)
-		}
+		hidden = refused.Error()
+	} else if err != nil {
+		return Coordinator{}, silent(address, limit, err)
 	}
-	if !serves {
-		return c, errors.New("does not serve: it has no quorum")
+	c := Coordinator{
+		Address: address, Role: s.Role, Version: s.Version, Zxid: s.Zxid, Connections: s.Connections, Outstanding: s.Outstanding,
+		Znodes: s.Znodes, LatencyAvg: s.LatencyAvg, Answered: time.Now(),
+	}
+	if details {
+		c.Details = &CoordinatorDetails{
+			LatencyMin: s.LatencyMin, LatencyMax: s.LatencyMax, Received: s.Received, Sent: s.Sent, Learners: s.Learners, Synced: s.Synced,
+			Watches: s.Watches, Ephemerals: s.Ephemerals, DataBytes: s.DataBytes, Uptime: s.Uptime, Hidden: hidden,
+		}
 	}
 	return c, nil
 }
 
-// applyCoordinator takes in one answer, or why there is none.
+// silent is the error of a node that does not answer, or answers that it does not serve.
+func silent(address string, limit time.Duration, err error) error {
+	if errors.Is(err, ensemble.ErrNoQuorum) {
+		return err
+	}
+	return &unansweredError{addr: address, limit: limit, err: err}
+}
+
+// applyCoordinator takes in one answer, or why there is none. What a silent node said last stays.
 func (w *world) applyCoordinator(address string, c Coordinator, err error) {
 	for i := range w.coordinators {
 		known := &w.coordinators[i]
@@ -89,6 +52,9 @@ func (w *world) applyCoordinator(address string, c Coordinator, err error) {
 		case err != nil:
 			known.Error, known.Role = reasonOf(err), ""
 		default:
+			if c.Details == nil { // nobody asked for them
+				c.Details = known.Details
+			}
 			*known = c
 		}
 	}

@@ -20,8 +20,8 @@ import (
 	"kdrill/node/layout"
 )
 
-// startCoordinator serves ZooKeeper's protocol until the test ends.
-func startCoordinator(t *testing.T) (address string, conn *zk.Conn) {
+// serveZooKeeper runs a coordinator with these settings until the test ends.
+func serveZooKeeper(t *testing.T, settings ...string) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,7 +32,7 @@ func startCoordinator(t *testing.T) (address string, conn *zk.Conn) {
 	_, port, _ := net.SplitHostPort(address)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "zoo.cfg")
-	config := fmt.Sprintf("tickTime=100\ndataDir=%s\nclientPortAddress=127.0.0.1\nclientPort=%s\n", dir, port)
+	config := fmt.Sprintf("dataDir=%s\nclientPortAddress=127.0.0.1\nclientPort=%s\n%s\n", dir, port, strings.Join(settings, "\n"))
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +48,13 @@ func startCoordinator(t *testing.T) (address string, conn *zk.Conn) {
 		stop()
 		running.Wait()
 	})
+	return address
+}
+
+// startCoordinator runs a coordinator and opens a session with it.
+func startCoordinator(t *testing.T) (address string, conn *zk.Conn) {
+	t.Helper()
+	address = serveZooKeeper(t, "tickTime=100")
 	conn, events, err := zk.Connect([]string{address}, 5*time.Second, zk.WithLogger(quiet{}), zk.WithLogInfo(false))
 	if err != nil {
 		t.Fatal(err)

@@ -116,7 +116,7 @@ func coordinatorConfig(s *Spec, n Node, folder string) *properties {
 	p.set("clientPortAddress", loopback)
 	p.set("maxClientCnxns", "0") // all clients share one address
 	p.set("admin.enableServer", "false")
-	p.set("4lw.commands.whitelist", "ruok, srvr, stat, mntr")
+	p.set("4lw.commands.whitelist", "ruok, srvr, stat, mntr, cons, dump, wchs")
 	if members := s.Role(Coordinator); len(members) > 1 {
 		for _, m := range members {
 			p.set(fmt.Sprintf("server.%d", m.ID), "%s:%d:%d", loopback, m.Quorum, m.Election)

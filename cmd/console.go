@@ -13,6 +13,7 @@ import (
 
 	"kdrill/admin"
 	"kdrill/admin/records"
+	"kdrill/admin/znodes"
 	"kdrill/cluster"
 	"kdrill/themes"
 	"kdrill/tui"
@@ -155,6 +156,9 @@ func (a *app) show(ctx context.Context, cfg tui.Config, client *cluster.Client, 
 	connection := &kafka{cfg: target}
 	defer connection.close()
 	cfg.Observer, cfg.Kafka, cfg.Snapshots, cfg.Events = observer, connection, observer.Snapshots(), observer.Events()
+	if target.ZooKeeper != "" {
+		cfg.Znodes = zookeeper{znodes.Config{Connect: target.ZooKeeper}}
+	}
 
 	ctx, leave := context.WithCancel(ctx)
 	defer leave()

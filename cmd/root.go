@@ -115,6 +115,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(newUp(a), newDown(a), newPS(a), newLogs(a), newAdd(a), newClusters(a), newEngine(a), newSupervise(a))
 	root.AddCommand(newFaults(a)...)
 	root.AddCommand(newTopics(a), newTopic(a), newGroups(a), newGroup(a), newElect(a), newProduce(a), newTail(a), newEvents(a))
+	root.AddCommand(newCoordinators(a), newSessions(a), newZnodes(a), newZnode(a))
 	return root
 }
 

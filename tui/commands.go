@@ -23,6 +23,7 @@ import (
 // on a goroutine of its own and answers with a message.
 type commands struct {
 	kafka    Kafka
+	znodes   Znodes
 	nodes    Nodes
 	observer Observer
 	watched  admin.Interest
@@ -32,12 +33,13 @@ type commands struct {
 	send   func(tea.Msg)
 	tails  map[string]context.CancelFunc // by name
 	logs   map[string]context.CancelFunc // by node
+	browse browsing
 	ending sync.WaitGroup
 }
 
 func newCommands(cfg Config) *commands {
 	return &commands{
-		kafka: cfg.Kafka, nodes: cfg.Nodes, observer: cfg.Observer,
+		kafka: cfg.Kafka, znodes: cfg.Znodes, nodes: cfg.Nodes, observer: cfg.Observer,
 		ctx: context.Background(), send: func(tea.Msg) {},
 		tails: map[string]context.CancelFunc{}, logs: map[string]context.CancelFunc{},
 	}
@@ -64,6 +66,9 @@ func (c *commands) perform(ctx context.Context, d ui.Deed) (string, error) {
 			return "", errors.New("nobody supervises the nodes of this cluster")
 		}
 		return c.fault(ctx, f)
+	}
+	if result, known, err := c.znode(ctx, d); known {
+		return result, err
 	}
 	if c.kafka == nil {
 		return "", errNoCluster

@@ -8,6 +8,7 @@ import (
 
 	"kdrill/admin"
 	"kdrill/admin/records"
+	"kdrill/admin/znodes"
 	"kdrill/cluster"
 )
 
@@ -23,7 +24,8 @@ type Config struct {
 
 	Observer Observer
 	Kafka    Kafka
-	Nodes    Nodes // nil where nobody supervises
+	Znodes   Znodes // nil where no ZooKeeper is known
+	Nodes    Nodes  // nil where nobody supervises
 
 	ReadOnly bool
 	// MayStop lets the user stop the cluster when leaving the console.
@@ -55,6 +57,24 @@ type Kafka interface {
 	ElectPreferred(ctx context.Context, partitions []admin.TopicPartition) ([]admin.Election, error)
 	Produce(ctx context.Context, topic string, key, value []byte) error
 	Tail(ctx context.Context, spec records.Spec) (*records.Tail, error)
+}
+
+// Znodes reads, watches and changes the znodes of ZooKeeper.
+type Znodes interface {
+	// Browse makes a browser that shows spec; it does not wait for ZooKeeper.
+	Browse(spec znodes.Spec) (Browser, error)
+	// Subtree counts a znode and those below it; whole says whether that is all.
+	Subtree(ctx context.Context, path string) (n int, whole bool, err error)
+	CreateZnode(ctx context.Context, path string, data []byte, sequential bool) (created string, err error)
+	SetZnode(ctx context.Context, path string, data []byte, version int32) error
+	DeleteZnode(ctx context.Context, path string, version int32, recursive bool) (deleted int, err error)
+}
+
+// Browser keeps a part of the tree of znodes up to date while its Run does.
+type Browser interface {
+	Show(spec znodes.Spec)
+	Views() <-chan *znodes.View // newest wins; closed when Run returns
+	Run(ctx context.Context) error
 }
 
 // Nodes is the supervisor of a local cluster.

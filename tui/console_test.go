@@ -16,6 +16,7 @@ import (
 
 	"kdrill/admin"
 	"kdrill/admin/records"
+	"kdrill/admin/znodes"
 	"kdrill/cluster"
 	"kdrill/themes"
 	"kdrill/tui/ui"
@@ -36,13 +37,16 @@ type console struct {
 func open(t *testing.T, change func(*Config)) *console {
 	t.Helper()
 	f := &fake{}
-	cfg := Config{Cluster: "default", Theme: themes.Dark, Nodes: f, Kafka: f, Observer: f, MayStop: true, Contexts: []string{"default", "other"}}
+	cfg := Config{Cluster: "default", Theme: themes.Dark, Nodes: f, Kafka: f, Znodes: f, Observer: f, MayStop: true, Contexts: []string{"default", "other"}}
 	if change != nil {
 		change(&cfg)
 	}
 	c := &console{t: t, model: New(cfg), msgs: make(chan tea.Msg, 1000), done: make(chan struct{}), fake: f}
+	ctx, leave := context.WithCancel(t.Context())
+	c.model.commands.ctx = ctx
 	t.Cleanup(func() {
 		close(c.done)
+		leave()
 		time.Sleep(2 * time.Second) // of the bubble: the last ticks end
 	})
 	c.model.data.Location = time.UTC
@@ -132,6 +136,15 @@ func (c *console) data(d ui.Data) {
 				p.ChangedAt = p.ChangedAt.Add(now)
 			}
 		}
+		s.Coordinators = slices.Clone(s.Coordinators)
+		for i := range s.Coordinators {
+			s.Coordinators[i].Answered = s.Coordinators[i].Answered.Add(now)
+		}
+		s.Sessions.At = s.Sessions.At.Add(now)
+		s.Sessions.List = slices.Clone(s.Sessions.List)
+		for i := range s.Sessions.List {
+			s.Sessions.List[i].HeardAt = s.Sessions.List[i].HeardAt.Add(now)
+		}
 		s.Groups = slices.Clone(s.Groups)
 		for i := range s.Groups {
 			s.Groups[i].At = s.Groups[i].At.Add(now)
@@ -202,11 +215,37 @@ func (c *console) sees(fragments ...string) {
 	}
 }
 
+// browse opens the browser of znodes at a path.
+func (c *console) browse(at string) {
+	c.run(c.model.goTo(place{"znodes", at}))
+	c.settle()
+	c.znodes()
+}
+
+// znodes sends the fixtures' view, as the browser does.
+func (c *console) znodes() {
+	v := uitest.Znodes()
+	v.Spec = c.fake.shown
+	now := time.Since(uitest.Now)
+	for i := range v.Changes {
+		v.Changes[i].At = v.Changes[i].At.Add(now)
+	}
+	v.At = v.At.Add(now)
+	for at, e := range v.Entries {
+		e.Stat.Modified, e.Stat.Created = e.Stat.Modified.Add(now), e.Stat.Created.Add(now)
+		if c.fake.shown.Open[at] == 0 {
+			e.Opened, e.Children = false, nil
+		}
+	}
+	c.send(ui.Znodes{View: v})
+}
+
 // fake is the cluster behind the console: it notes what it is asked to do.
 type fake struct {
 	every    time.Duration // between two looks
 	deeds    []string
 	interest admin.Interest
+	shown    znodes.Spec // what the browser shows
 	fail     error
 }
 
@@ -251,6 +290,39 @@ func (f *fake) Produce(_ context.Context, topic string, key, value []byte) error
 
 func (f *fake) Tail(context.Context, records.Spec) (*records.Tail, error) {
 	return nil, errors.New("the fake cluster has no records")
+}
+
+func (f *fake) Browse(spec znodes.Spec) (Browser, error) {
+	f.shown = spec
+	return &fakeBrowser{f, make(chan *znodes.View)}, nil
+}
+
+// fakeBrowser sends nothing by itself.
+type fakeBrowser struct {
+	fake  *fake
+	views chan *znodes.View
+}
+
+func (b *fakeBrowser) Show(spec znodes.Spec)      { b.fake.shown = spec }
+func (b *fakeBrowser) Views() <-chan *znodes.View { return b.views }
+func (b *fakeBrowser) Run(ctx context.Context) error {
+	defer close(b.views)
+	<-ctx.Done()
+	return nil
+}
+
+func (f *fake) Subtree(context.Context, string) (int, bool, error) { return 4, true, f.fail }
+
+func (f *fake) CreateZnode(_ context.Context, path string, data []byte, _ bool) (string, error) {
+	return path, f.note("create %s %s", path, data)
+}
+
+func (f *fake) SetZnode(_ context.Context, path string, data []byte, version int32) error {
+	return f.note("set %s %s version %d", path, data, version)
+}
+
+func (f *fake) DeleteZnode(_ context.Context, path string, version int32, recursive bool) (int, error) {
+	return 4, f.note("delete %s version %d recursive %v", path, version, recursive)
 }
 
 func (f *fake) Do(_ context.Context, node string, verb cluster.Verb, by string) error {

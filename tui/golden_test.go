@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
 	"kdrill/themes"
+	"kdrill/tui/ui"
 	"kdrill/tui/ui/uitest"
 )
 
@@ -22,6 +24,7 @@ func TestGoldenScreens(t *testing.T) {
 			c.run(c.model.goTo(p))
 			c.pass(100e6)
 			c.records(12)
+			c.znodes()
 		})
 	}
 	golden(t, "fault-asked", "healthy", func(c *console) { c.keys("j", "K") })
@@ -43,6 +46,27 @@ func TestGoldenScreens(t *testing.T) {
 		c.run(c.model.goTo(place{"records", "orders"}))
 		c.settle()
 		c.records(3)
+		c.keys("enter")
+	})
+	for name, to := range map[string]place{"coordinators": {screen: "coordinators"}, "sessions": {screen: "sessions"}, "znodes": {screen: "znodes"}} {
+		golden(t, name+"-quiet", "quiet", func(c *console) { c.run(c.model.goTo(to)); c.settle() })
+		golden(t, name+"-kraft", "kraft", func(c *console) { c.run(c.model.goTo(to)); c.settle() })
+		golden(t, name+"-loading", "", func(c *console) { c.run(c.model.goTo(to)); c.settle() })
+	}
+	golden(t, "znodes-crowd", "healthy", func(c *console) { c.browse("/crowd/00003") })
+	golden(t, "znodes-follow", "healthy", func(c *console) { c.browse("/brokers"); c.keys("w") })
+	golden(t, "znodes-offline", "healthy", func(c *console) {
+		c.browse("/controller")
+		v := uitest.Znodes()
+		v.Online, v.At = false, time.Now().Add(-7*time.Second)
+		c.send(ui.Znodes{View: v})
+	})
+	golden(t, "znodes-binary", "healthy", func(c *console) { c.browse("/crowd"); c.keys("d") })
+	golden(t, "znode-delete", "healthy", func(c *console) { c.browse("/brokers/ids"); c.keys("D") })
+	golden(t, "znode-set", "healthy", func(c *console) {
+		c.browse("/controller")
+		c.keys("e", "backspace")
+		c.typed(`,"x":1}`)
 		c.keys("enter")
 	})
 	golden(t, "configs", "healthy", func(c *console) { c.run(c.model.goTo(place{"topic", "orders"})); c.settle(); c.keys("right") })

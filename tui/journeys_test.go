@@ -20,12 +20,13 @@ import (
 // TestJourneys plays the scripts of testdata/journeys: one command a line.
 //
 //	size W H            the terminal's size
-//	data NAME           what the cluster shows: healthy, failed, faults (events of a kill only), unreachable
+//	data NAME           what the cluster shows: healthy, failed, faults (events of a kill only), unreachable, quiet, kraft
 //	keys K…             keys by name
 //	type TEXT           letters
 //	paste TEXT          pasted letters
 //	wait DURATION       time passes
 //	records N           N records come from the tail of orders
+//	znodes              the browser of znodes sends what is shown
 //	fail TEXT           deeds fail with this sentence; without a text they succeed again
 //	see TEXT            is on the screen; unseen TEXT is not
 //	deed TEXT           was done, as the last one; idle: nothing was done at all
@@ -100,6 +101,8 @@ func (c *console) step(word, rest string) bool {
 	case "records":
 		n, _ := strconv.Atoi(rest)
 		c.records(n)
+	case "znodes":
+		c.znodes()
 	case "fail":
 		c.fake.fail = nil
 		if rest != "" {
@@ -132,6 +135,10 @@ func (s sentence) Error() string { return string(s) }
 
 func fixture(name string) ui.Data {
 	switch name {
+	case "quiet":
+		return uitest.Quiet()
+	case "kraft":
+		return uitest.KRaft()
 	case "failed":
 		return uitest.Failed()
 	case "crowded":

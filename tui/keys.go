@@ -198,7 +198,12 @@ func (m *Model) freeze() tea.Cmd {
 	now, page := m.data.Now, m.data.Page
 	m.data, m.held = *m.held, nil
 	m.data.Now, m.data.Page = now, page
-	return m.tell(m.data)
+	cmd := m.tell(m.data)
+	if v := m.heldZnodes; v != nil {
+		m.heldZnodes = nil
+		cmd = tea.Batch(cmd, m.tellAll(*v))
+	}
+	return cmd
 }
 
 func (m *Model) copySelection() tea.Cmd {

@@ -21,6 +21,9 @@ var everyScreen = []place{
 	{"records", ""},
 	{"records", "orders"},
 	{"timeline", ""},
+	{"coordinators", ""},
+	{"znodes", ""},
+	{"sessions", ""},
 	{"actions", ""},
 }
 

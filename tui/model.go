@@ -20,7 +20,9 @@ type Model struct {
 	layers int     // overlays opened so far, for their ids
 	data   ui.Data
 	held   *ui.Data // what came while the display is frozen, nil if it is not
-	theme  themes.Theme
+	// heldZnodes is the newest view that came meanwhile.
+	heldZnodes *ui.Znodes
+	theme      themes.Theme
 
 	width, height int
 	notice        notice
@@ -131,7 +133,13 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		return nil
 	case ui.Done:
 		return m.onDone(msg)
-	case ui.Batch, ui.LogLines, ui.Configs:
+	case ui.Batch, ui.LogLines, ui.Configs, ui.Subtree:
+		return m.tellAll(msg)
+	case ui.Znodes:
+		if m.held != nil {
+			m.heldZnodes = &msg
+			return nil
+		}
 		return m.tellAll(msg)
 	}
 	return m.wish(msg)
@@ -202,6 +210,12 @@ func (m *Model) wish(msg tea.Msg) tea.Cmd {
 		return m.commands.readLog(msg.Node)
 	case ui.Unread:
 		m.commands.unread(msg.Node)
+	case ui.Browse:
+		return m.commands.show(msg.Spec)
+	case ui.Unbrowse:
+		m.commands.unshow()
+	case ui.CountZnodes:
+		return m.commands.countZnodes(msg.Path)
 	case ui.ReadConfigs:
 		return m.commands.readConfigs(msg.Topic)
 	case ui.Fault:

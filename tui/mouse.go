@@ -36,7 +36,7 @@ func (m *Model) click(c tea.MouseClickMsg) tea.Cmd {
 	at := 0
 	for _, span := range tabs {
 		x += ui.Width(span.Text)
-		if at < len(sections) && span.Text == sections[at].title {
+		if at < len(sections) && span.Text == m.tabTitle(sections[at]) {
 			if c.X < x {
 				return m.goTo(place{screen: sections[at].name})
 			}

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -50,6 +51,9 @@ func orders() []order {
 		{"groups group", "all consumer groups, or one", groupNames, opensNamed("groups", "group")},
 		{"records tail", "records of a topic as they come", topicNames, opens("records")},
 		{"timeline events", "what happened", nil, opens("timeline")},
+		{"zookeeper zk coordinators", "ZooKeeper: its members, or the controllers of KRaft", nil, opens(ui.CoordinatorsScreen)},
+		{"znodes znode", "ZooKeeper's tree, or one znode", znodePaths, openZnode},
+		{"sessions", "ZooKeeper's sessions and their owners", nil, opens(ui.SessionsScreen)},
 		{"actions", "what was done, as command lines", nil, opens("actions")},
 		{"logs log", "the log of a node", nodeNames, opensNamed("nodes", "log")},
 		{"ctx context", "another cluster", func(m *Model) []string { return m.cfg.Contexts }, (*Model).changeContext},
@@ -75,6 +79,26 @@ func nodeNames(m *Model) []string {
 		}
 	}
 	return names
+}
+
+func openZnode(m *Model, arg string) tea.Cmd {
+	if arg != "" {
+		arg = path.Clean("/" + arg)
+	}
+	return m.goTo(place{ui.ZnodesScreen, arg})
+}
+
+// znodePaths are where to begin; any other path can be typed.
+func znodePaths(m *Model) []string {
+	chroot := ""
+	if m.data.Snapshot != nil {
+		chroot = m.data.Snapshot.Chroot
+	}
+	var paths []string
+	for _, at := range []string{"/brokers/ids", "/brokers/topics", "/controller", "/config", "/admin", "/zookeeper"} {
+		paths = append(paths, chroot+at)
+	}
+	return paths
 }
 
 func topicNames(m *Model) []string {
@@ -212,7 +236,7 @@ func (p *palette) line(list []suggestion) string {
 			return typed
 		}
 	}
-	if len(list) == 0 {
+	if len(list) == 0 || p.at == 0 && strings.Contains(typed, " /") { // a path is what was typed
 		return typed
 	}
 	exact := slices.ContainsFunc(list, func(s suggestion) bool { return s.text == typed })

@@ -6,16 +6,19 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"kdrill/tui/actions"
+	"kdrill/tui/coordinators"
 	"kdrill/tui/group"
 	"kdrill/tui/groups"
 	"kdrill/tui/nodelog"
 	"kdrill/tui/nodes"
 	"kdrill/tui/overview"
 	"kdrill/tui/records"
+	"kdrill/tui/sessions"
 	"kdrill/tui/timeline"
 	"kdrill/tui/topic"
 	"kdrill/tui/topics"
 	"kdrill/tui/ui"
+	"kdrill/tui/znodes"
 )
 
 // place is a screen and what it is about.
@@ -31,10 +34,11 @@ var sections = []section{
 	{"groups", "Groups"},
 	{"records", "Records"},
 	{"timeline", "Timeline"},
+	{ui.CoordinatorsScreen, "ZooKeeper"},
 }
 
 // parents are the sections that screens without a tab belong to.
-var parents = map[string]string{"topic": "topics", "group": "groups", "log": "nodes", "actions": "overview"}
+var parents = map[string]string{"topic": "topics", "group": "groups", "log": "nodes", "actions": "overview", ui.ZnodesScreen: ui.CoordinatorsScreen, ui.SessionsScreen: ui.CoordinatorsScreen}
 
 // newScreen makes the screen of a place, nil if there is none of that name.
 func (m *Model) newScreen(p place) ui.Screen {
@@ -60,6 +64,12 @@ func (m *Model) newScreen(p place) ui.Screen {
 		return records.New(p.arg)
 	case "timeline":
 		return timeline.New()
+	case ui.CoordinatorsScreen:
+		return coordinators.New()
+	case ui.ZnodesScreen:
+		return znodes.New(p.arg)
+	case ui.SessionsScreen:
+		return sessions.New()
 	case "actions":
 		return actions.New(m.actions)
 	}

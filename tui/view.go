@@ -138,11 +138,17 @@ func (m *Model) freshness() ui.Line {
 }
 
 func (m *Model) tabs() ui.Line {
-	line := ui.Line{}.Gap(1)
-	gap := 3
-	if m.width < 90 {
-		gap = 2
+	help := ui.Line{{Role: themes.Key, Text: "?"}, {Role: themes.Dim, Text: " help "}}
+	for gap := 3; ; gap-- {
+		line := m.tabsApart(gap)
+		if gap == 1 || line.Width()+2+help.Width() <= m.width {
+			return ui.Ends(line, help, m.width)
+		}
 	}
+}
+
+func (m *Model) tabsApart(gap int) ui.Line {
+	line := ui.Line{}.Gap(1)
 	for i, s := range sections {
 		if i > 0 {
 			line = line.Gap(gap)
@@ -152,12 +158,25 @@ func (m *Model) tabs() ui.Line {
 			number = ""
 		}
 		if s.name == m.here().section() {
-			line = line.Add(themes.Accent, number).Add(themes.Accent, s.title)
+			line = line.Add(themes.Accent, number).Add(themes.Accent, m.tabTitle(s))
 			continue
 		}
-		line = line.Add(themes.Faint, number).Dim(s.title)
+		line = line.Add(themes.Faint, number).Dim(m.tabTitle(s))
 	}
-	return ui.Ends(line, ui.Line{{Role: themes.Key, Text: "?"}, {Role: themes.Dim, Text: " help "}}, m.width)
+	return line
+}
+
+// tabTitle names a tab: that of the coordinators by what they speak, in a short word where it is narrow.
+func (m *Model) tabTitle(s section) string {
+	switch {
+	case s.name != ui.CoordinatorsScreen:
+		return s.title
+	case m.data.Snapshot != nil && m.data.Snapshot.Mode == admin.ModeKRaft:
+		return "KRaft"
+	case m.width < 92:
+		return "ZK"
+	}
+	return s.title
 }
 
 // footer is the line of the last notice, where there is room for it, and the line of hints.

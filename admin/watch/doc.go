@@ -19,7 +19,10 @@ import (
 type Update interface{ update() }
 
 // Online says that a coordinator serves us. Everything is read again from now on.
-type Online struct{ Server string }
+type Online struct {
+	Server  string
+	Session int64 // ours
+}
 
 // Offline says that no coordinator serves us; what was read stays the last that is known.
 type Offline struct{}

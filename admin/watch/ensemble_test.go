@@ -18,14 +18,14 @@ import (
 	"kdrill/node/coordinator"
 )
 
-// ensemble is a quorum of coordinators in this process, each behind a proxy that can hang.
-type ensemble struct {
+// testEnsemble is a quorum of coordinators in this process, each behind a proxy that can hang.
+type testEnsemble struct {
 	addresses []string // of the proxies
 	direct    []string
 	proxies   []*proxy
 }
 
-func startEnsemble(t *testing.T, n int) *ensemble {
+func startEnsemble(t *testing.T, n int) *testEnsemble {
 	t.Helper()
 	var servers strings.Builder
 	ports := make([]int, n)
@@ -35,7 +35,7 @@ func startEnsemble(t *testing.T, n int) *ensemble {
 			fmt.Fprintf(&servers, "server.%d=127.0.0.1:%d:%d\n", i+1, freePort(t), freePort(t))
 		}
 	}
-	e := &ensemble{}
+	e := &testEnsemble{}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	t.Cleanup(func() {

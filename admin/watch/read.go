@@ -26,7 +26,7 @@ func (w *Watcher) readBrokers(ctx context.Context) error {
 	slices.Sort(u.IDs)
 	w.send(ctx, u)
 	for _, id := range u.IDs {
-		w.queue.push(layout.Broker(id))
+		w.queue.Push(layout.Broker(id))
 	}
 	return nil
 }
@@ -71,7 +71,7 @@ func (w *Watcher) readTopics(ctx context.Context) error {
 	w.forget(names)
 	for _, name := range names {
 		if topic := layout.Topic(name); w.first(topic, false) {
-			w.queue.push(topic)
+			w.queue.Push(topic)
 		}
 	}
 	return nil
@@ -123,7 +123,7 @@ func (w *Watcher) readTopic(ctx context.Context, path string, data []byte, stat 
 	w.send(ctx, Assignment{Topic: name, TopicAssignment: assignment, At: time.UnixMilli(stat.Ctime)})
 	for _, id := range assignment.IDs() {
 		if state := layout.State(name, id); w.first(state, true) {
-			w.queue.push(state)
+			w.queue.Push(state)
 		}
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"kdrill/admin/ensemble"
 	"kdrill/node/layout"
 )
 
@@ -36,8 +36,8 @@ type Watcher struct {
 	chroot  string
 
 	updates chan Update
-	queue   *queue
-	conn    *zk.Conn
+	queue   *ensemble.Queue
+	conn    *ensemble.Session
 	online  atomic.Bool
 	syncing atomic.Bool // Synced is still owed
 
@@ -59,26 +59,8 @@ func New(cfg Config) *Watcher {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	w := &Watcher{cfg: cfg, updates: make(chan Update, 256), seen: map[string]int{}}
-	w.servers, w.chroot = Servers(cfg.Connect)
+	w.servers, w.chroot = ensemble.Servers(cfg.Connect)
 	return w
-}
-
-// Servers splits a connect string.
-func Servers(connect string) (servers []string, chroot string) {
-	hosts, path, _ := strings.Cut(connect, "/")
-	for host := range strings.SplitSeq(hosts, ",") {
-		if host = strings.TrimSpace(host); host == "" {
-			continue
-		}
-		if _, _, err := net.SplitHostPort(host); err != nil {
-			host = net.JoinHostPort(host, "2181")
-		}
-		servers = append(servers, host)
-	}
-	if path = strings.Trim(path, "/"); path != "" {
-		chroot = "/" + path
-	}
-	return servers, chroot
 }
 
 // Updates is the channel that Run feeds; closed when Run returns.
@@ -87,9 +69,12 @@ func (w *Watcher) Updates() <-chan Update { return w.updates }
 // Reread reads the state of one partition again: somebody saw that it is newer than what came up last.
 func (w *Watcher) Reread(topic string, partition int32) {
 	if w.online.Load() {
-		w.queue.push(layout.State(topic, partition))
+		w.queue.Push(layout.State(topic, partition))
 	}
 }
+
+// Session is the session over which everything is read; nil until Run has opened it.
+func (w *Watcher) Session() *ensemble.Session { return w.conn }
 
 // Run watches until ctx ends.
 func (w *Watcher) Run(ctx context.Context) error {
@@ -97,15 +82,13 @@ func (w *Watcher) Run(ctx context.Context) error {
 	if len(w.servers) == 0 {
 		return fmt.Errorf("%q names no ZooKeeper server: write host:port,…/chroot", w.cfg.Connect)
 	}
-	inbox := newInbox()
-	hosts := &hosts{}
-	w.queue = newQueue(func() {
+	inbox := ensemble.NewInbox()
+	w.queue = ensemble.NewQueue(func() {
 		if w.online.Load() && w.syncing.CompareAndSwap(true, false) {
 			w.send(ctx, Synced{})
 		}
 	})
-	conn, _, err := zk.Connect(w.servers, w.cfg.Session, zk.WithDialer(w.dial), zk.WithLogInfo(false),
-		zk.WithLogger(logger{w.cfg.Log}), zk.WithEventCallback(inbox.put), zk.WithHostProvider(hosts))
+	conn, err := ensemble.Connect(ensemble.Config{Servers: w.servers, Timeout: w.cfg.Session, Event: inbox.Put, Log: w.cfg.Log})
 	if err != nil {
 		return err
 	}
@@ -113,12 +96,11 @@ func (w *Watcher) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	defer conn.Close()
-	defer hosts.closing.Store(true)
 	for range readers {
 		tasks.Go(func() { w.read(ctx) })
 	}
 	for {
-		events, ok := inbox.take(ctx)
+		events, ok := inbox.Take(ctx)
 		if !ok {
 			return ctx.Err()
 		}
@@ -131,7 +113,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 func (w *Watcher) handle(ctx context.Context, e zk.Event) {
 	if e.Type != zk.EventSession {
 		if strings.HasPrefix(e.Path, w.chroot+"/") {
-			w.queue.push(strings.TrimPrefix(e.Path, w.chroot))
+			w.queue.Push(strings.TrimPrefix(e.Path, w.chroot))
 		}
 		return
 	}
@@ -142,8 +124,8 @@ func (w *Watcher) handle(ctx context.Context, e zk.Event) {
 		w.mu.Lock()
 		w.connection++
 		w.mu.Unlock()
-		w.send(ctx, Online{Server: e.Server})
-		w.queue.push(layout.Controller, layout.ControllerEpoch, layout.BrokerIDs, layout.Topics, layout.ConfigChanges)
+		w.send(ctx, Online{Server: e.Server, Session: w.conn.SessionID()})
+		w.queue.Push(layout.Controller, layout.ControllerEpoch, layout.BrokerIDs, layout.Topics, layout.ConfigChanges)
 	case zk.StateDisconnected, zk.StateExpired:
 		if w.online.CompareAndSwap(true, false) {
 			w.send(ctx, Offline{})
@@ -154,7 +136,7 @@ func (w *Watcher) handle(ctx context.Context, e zk.Event) {
 // read is one of the readers.
 func (w *Watcher) read(ctx context.Context) {
 	for {
-		path, ok := w.queue.next(ctx)
+		path, ok := w.queue.Next(ctx)
 		if !ok {
 			return
 		}
@@ -162,7 +144,7 @@ func (w *Watcher) read(ctx context.Context) {
 			// Either the connection is lost, and everything is read again over the next one, or reading again does not help.
 			w.cfg.Log.Debug("znode not read", "path", path, "err", err)
 		}
-		w.queue.done(path)
+		w.queue.Done(path)
 	}
 }
 
@@ -232,35 +214,4 @@ func (w *Watcher) children(path string) ([]string, *zk.Stat, error) {
 			return nil, nil, err
 		}
 	}
-}
-
-// dial bounds every wait for an answer: the client library would wait ten times longer while it shakes hands with
-// a coordinator that hangs.
-func (w *Watcher) dial(network, address string, _ time.Duration) (net.Conn, error) {
-	conn, err := net.DialTimeout(network, address, min(time.Second, w.cfg.Session))
-	if err != nil {
-		time.Sleep(pause)
-		return nil, err
-	}
-	return &hasty{Conn: conn, limit: max(w.cfg.Session, time.Second)}, nil
-}
-
-type hasty struct {
-	net.Conn
-	limit time.Duration
-	shook atomic.Bool
-}
-
-// SetReadDeadline shortens the first deadline, that of the handshake; later ones follow from the session's timeout.
-func (h *hasty) SetReadDeadline(t time.Time) error {
-	if limit := time.Now().Add(h.limit); !t.IsZero() && t.After(limit) && h.shook.CompareAndSwap(false, true) {
-		t = limit
-	}
-	return h.Conn.SetReadDeadline(t)
-}
-
-type logger struct{ log *slog.Logger }
-
-func (l logger) Printf(format string, args ...any) {
-	l.log.Debug("zookeeper: " + fmt.Sprintf(format, args...))
 }

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -194,46 +193,4 @@ func TestAChrootIsPutBeforeEveryPath(t *testing.T) {
 	next(t, w, func(u ControllerEpoch) bool { return u.Epoch == 3 })
 	put(t, conn, "/kafka"+layout.ControllerEpoch, []byte("4"), 0)
 	next(t, w, func(u ControllerEpoch) bool { return u.Epoch == 4 })
-}
-
-func TestConnectStrings(t *testing.T) {
-	for connect, want := range map[string]string{
-		"a:1,b:2/kafka/x": "[a:1 b:2] /kafka/x",
-		"a, b/":           "[a:2181 b:2181] ",
-		"[::1]:2182":      "[[::1]:2182] ",
-		"":                "[] ",
-	} {
-		servers, chroot := Servers(connect)
-		if got := fmt.Sprint(servers, " ", chroot); got != want {
-			t.Errorf("%q: %q, want %q", connect, got, want)
-		}
-	}
-}
-
-func TestAPathIsReadByOneReaderAndOnceMoreIfItChangedMeanwhile(t *testing.T) {
-	idle := 0
-	q := newQueue(func() { idle++ })
-	q.push("/a", "/a", "/b")
-	take := func() string {
-		ctx, stop := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		defer stop()
-		path, _ := q.next(ctx)
-		return path
-	}
-	if a, b, none := take(), take(), take(); a != "/a" || b != "/b" || none != "" {
-		t.Fatalf("got %q %q %q", a, b, none)
-	}
-	q.push("/a")
-	if early := take(); early != "" {
-		t.Errorf("%s is read twice at once", early)
-	}
-	q.done("/b")
-	q.done("/a")
-	if again := take(); again != "/a" || idle != 0 {
-		t.Errorf("got %q, idle %d", again, idle)
-	}
-	q.done("/a")
-	if idle != 1 {
-		t.Errorf("idle %d", idle)
-	}
 }

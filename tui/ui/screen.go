@@ -126,9 +126,10 @@ func (d Data) Stale(at time.Time) time.Duration {
 }
 
 // Clock is a time of day with milliseconds.
-func (d Data) Clock(at time.Time) string { return d.local(at).Format("15:04:05.000") }
+func (d Data) Clock(at time.Time) string { return d.Local(at).Format("15:04:05.000") }
 
-func (d Data) local(at time.Time) time.Time {
+// Local is a time where the user is.
+func (d Data) Local(at time.Time) time.Time {
 	if d.Location == nil {
 		return at
 	}

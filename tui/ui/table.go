@@ -279,6 +279,9 @@ func (t *Table) Shown() iter.Seq[string] {
 	}
 }
 
+// Sorted says whether the rows are in another order than they were given in.
+func (t *Table) Sorted() bool { return t.sort >= 0 }
+
 // Filter is what the rows are filtered by.
 func (t *Table) Filter() string { return t.filter.String() }
 

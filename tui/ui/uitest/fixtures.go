@@ -122,19 +122,22 @@ func Snapshot() *admin.Snapshot {
 	}
 	for id := int32(1); id <= 3; id++ {
 		s.Brokers = append(s.Brokers, admin.Broker{
-			ID: id, Host: "127.0.0.1", Port: 9091 + id, Registered: true, Epoch: 100 + int64(id), Answered: s.At, LogBytes: 18_400_000, LogBytesAt: s.At,
+			ID: id, Host: "127.0.0.1", Port: 9091 + id, Registered: true, Epoch: 100 + int64(id), SessionID: sessionOf(id), Answered: s.At, LogBytes: 18_400_000, LogBytesAt: s.At,
 		})
 		role := "follower"
+		details := &admin.CoordinatorDetails{LatencyMax: 12, Received: 1207, Sent: 1209, Learners: -1, Synced: -1, Watches: 14, Ephemerals: 4, DataBytes: 21_400, Uptime: 252 * time.Second}
 		if id == 2 {
 			role = "leader"
+			details.Learners, details.Synced = 2, 2
 		}
 		s.Coordinators = append(s.Coordinators, admin.Coordinator{
-			Address: fmt.Sprintf("127.0.0.1:%d", 2180+id), Role: role, Zxid: 0x100000042, Connections: 2, Znodes: 131, LatencyAvg: 0.4, Answered: s.At,
+			Address: fmt.Sprintf("127.0.0.1:%d", 2180+id), Role: role, Zxid: 0x100000042, Connections: 2, Znodes: 131, LatencyAvg: 0.4, Answered: s.At, Version: "3.9.0", Details: details,
 		})
 	}
 	s.Topics = []admin.Topic{
 		Topic("__consumer_offsets", 17, 3, true), Topic("orders", 3, 3, false), Topic("payments", 4, 3, false), Topic("주문-내역", 2, 3, false),
 	}
+	s.Sessions = Sessions()
 	s.Groups = []admin.Group{group("billing", "orders", 3, 118), group("reports", "payments", 4, 0)}
 	return s
 }

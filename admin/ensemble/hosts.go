@@ -1,4 +1,4 @@
-package watch
+package ensemble
 
 import (
 	"math/rand/v2"
@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// pause is how long a watcher waits after a coordinator that cannot be reached.
+// pause is how long a client waits after a server that cannot be reached.
 const pause = 100 * time.Millisecond
 
-// hosts hands out coordinators one after the other, from a random one on. The client library waits for a second
+// hosts hands out servers one after the other, from a random one on. The client library waits for a second
 // whenever all were tried, which is long for a cluster that is just starting; it also looks only then whether it was
-// closed. So hosts says that all were tried exactly when the watcher closes.
+// closed. So hosts says that all were tried exactly when the session closes.
 type hosts struct {
 	servers []string
 	next    int

@@ -1,0 +1,104 @@
+package ensemble
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-zookeeper/zk"
+)
+
+// Servers splits a connect string host:port,…/chroot.
+func Servers(connect string) (servers []string, chroot string) {
+	list, path, _ := strings.Cut(connect, "/")
+	for host := range strings.SplitSeq(list, ",") {
+		if host = strings.TrimSpace(host); host == "" {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(host); err != nil {
+			host = net.JoinHostPort(host, "2181")
+		}
+		servers = append(servers, host)
+	}
+	if path = strings.Trim(path, "/"); path != "" {
+		chroot = "/" + path
+	}
+	return servers, chroot
+}
+
+// Config says how to open a session.
+type Config struct {
+	Servers []string
+	Timeout time.Duration // of the session: how soon a hung server is left
+	// Event gets what happens to the session and to watches; it must not wait. nil for nobody.
+	Event func(zk.Event)
+	Log   *slog.Logger // nil discards
+}
+
+// Session is a client's session with an ensemble. It connects again as long as it is not closed.
+type Session struct {
+	*zk.Conn
+	hosts *hosts
+}
+
+// Connect starts to open a session; the events tell when there is one.
+func Connect(cfg Config) (*Session, error) {
+	if len(cfg.Servers) == 0 {
+		return nil, fmt.Errorf("no ZooKeeper server is named: write host:port,…/chroot")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Event == nil {
+		cfg.Event = func(zk.Event) {}
+	}
+	h := &hosts{}
+	conn, _, err := zk.Connect(cfg.Servers, cfg.Timeout, zk.WithDialer(dialer(cfg.Timeout)), zk.WithLogInfo(false),
+		zk.WithLogger(logger{cfg.Log}), zk.WithEventCallback(cfg.Event), zk.WithHostProvider(h))
+	if err != nil {
+		return nil, err
+	}
+	return &Session{Conn: conn, hosts: h}, nil
+}
+
+// Close ends the session.
+func (s *Session) Close() {
+	s.hosts.closing.Store(true)
+	s.Conn.Close()
+}
+
+// dialer bounds every wait for an answer: the client library would wait ten times longer while it shakes hands with
+// a server that hangs.
+func dialer(session time.Duration) zk.Dialer {
+	return func(network, address string, _ time.Duration) (net.Conn, error) {
+		conn, err := net.DialTimeout(network, address, min(time.Second, session))
+		if err != nil {
+			time.Sleep(pause)
+			return nil, err
+		}
+		return &hasty{Conn: conn, limit: max(session, time.Second)}, nil
+	}
+}
+
+type hasty struct {
+	net.Conn
+	limit time.Duration
+	shook atomic.Bool
+}
+
+// SetReadDeadline shortens the first deadline, that of the handshake; later ones follow from the session's timeout.
+func (h *hasty) SetReadDeadline(t time.Time) error {
+	if limit := time.Now().Add(h.limit); !t.IsZero() && t.After(limit) && h.shook.CompareAndSwap(false, true) {
+		t = limit
+	}
+	return h.Conn.SetReadDeadline(t)
+}
+
+type logger struct{ log *slog.Logger }
+
+func (l logger) Printf(format string, args ...any) {
+	l.log.Debug("zookeeper: " + fmt.Sprintf(format, args...))
+}
