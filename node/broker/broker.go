@@ -37,6 +37,7 @@ type Broker struct {
 	cache            *metadata.Cache
 	configs          *topicConfigs
 	entities         *entities
+	acls             *acls // nil: everybody may do everything
 	replicas         *replica.Replicas
 	controller       *controller.Controller
 	groups           *group.Coordinator
@@ -63,6 +64,7 @@ func (b *Broker) assemble(dir *log.Dir) {
 	b.configs = newTopicConfigs(b.zk, b.topicConfigChanged, b.brokerConfigChanged, b.log)
 	b.entities = newEntities(b.zk, func() {}, b.log)
 	b.configs.others = b.entities.Take
+	b.acls = newACLs(b.zk, s, b.log)
 	b.replicas = replica.New(replica.Config{
 		BrokerID: s.BrokerID, BrokerEpoch: b.registration.epoch.Load, Dir: dir, Settings: replicaSettings(s.Values),
 		TopicConfig: b.configs.Overrides,
@@ -154,7 +156,7 @@ func (b *Broker) serve(ctx context.Context) error {
 		connections.Go(func() error { return b.server(b.settings.Listeners[i].Name).Serve(serving, l) })
 	}
 	parts.Go(connections.Wait)
-	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.configs.Run, b.registration.Run, b.groups.Run, b.transactions.Run} {
+	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.configs.Run, b.acls.Run, b.registration.Run, b.groups.Run, b.transactions.Run} {
 		parts.Go(func() error { return run(alive) })
 	}
 	if b.web != nil {

@@ -12,25 +12,31 @@ import (
 
 	"kdrill/node/broker/metadata"
 	"kdrill/node/layout"
+	"kdrill/node/wire"
 )
 
 // deleteTopics serves DeleteTopics, versions 0 to 6: on the controller, and answered when the topics are gone from
 // this broker's view or the time is over.
-func (b *Broker) deleteTopics(ctx context.Context, req *kmsg.DeleteTopicsRequest) *kmsg.DeleteTopicsResponse {
+func (b *Broker) deleteTopics(ctx context.Context, r *wire.Request, req *kmsg.DeleteTopicsRequest) *kmsg.DeleteTopicsResponse {
 	response := kmsg.NewPtrDeleteTopicsResponse()
 	asked := req.Topics
 	for _, name := range req.TopicNames {
 		asked = append(asked, kmsg.DeleteTopicsRequestTopic{Topic: &name})
 	}
+	a := b.asker(r)
 	limit, cancel := context.WithTimeout(ctx, time.Duration(req.TimeoutMillis)*time.Millisecond)
 	defer cancel()
 	for _, t := range asked {
 		answer := kmsg.NewDeleteTopicsResponseTopic()
 		name, err := b.topicToDelete(req.Version, t)
+		denied, nameless := a.mayDelete(name)
+		if denied != nil && !errors.Is(err, kerr.NotController) && !errors.Is(err, kerr.UnknownTopicID) {
+			err = denied
+		}
 		if err == nil {
 			err = b.markDeleted(ctx, name)
 		}
-		if t.Topic != nil || err == nil {
+		if t.Topic != nil || name != "" && !nameless {
 			answer.Topic = &name
 		}
 		answer.TopicID = t.TopicID

@@ -21,24 +21,18 @@ const (
 
 func isInternal(topic string) bool { return topic == offsetsTopic || topic == transactionsTopic }
 
-// noOperations says that authorized operations were not asked for; without an authorizer all are allowed.
+// noOperations says that authorized operations were not asked for.
 const noOperations = -1 << 31
-
-// Bits of the operations that clients may be allowed, by KIP-430.
-const (
-	topicOperations   = 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8 | 1<<10 | 1<<11
-	clusterOperations = 1<<5 | 1<<7 | 1<<8 | 1<<9 | 1<<10 | 1<<11 | 1<<12
-)
 
 // metadata serves Metadata, versions 0 to 12.
 func (b *Broker) metadata(ctx context.Context, r *wire.Request, req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
-	cluster := b.cache.Current()
+	cluster, a := b.cache.Current(), b.asker(r)
 	response := kmsg.NewPtrMetadataResponse()
 	response.ClusterID = &b.clusterID
 	response.ControllerID = controllerOf(cluster)
 	response.AuthorizedOperations = noOperations
 	if req.IncludeClusterAuthorizedOperations {
-		response.AuthorizedOperations = clusterOperations
+		response.AuthorizedOperations = a.clusterOperations()
 	}
 	for _, id := range slices.Sorted(maps.Keys(cluster.Brokers)) {
 		if e, ok := cluster.Endpoint(id, r.Conn.Listener); ok {
@@ -47,29 +41,28 @@ func (b *Broker) metadata(ctx context.Context, r *wire.Request, req *kmsg.Metada
 			response.Brokers = append(response.Brokers, answer)
 		}
 	}
-	operations := int32(noOperations)
-	if req.IncludeTopicAuthorizedOperations {
-		operations = topicOperations
-	}
 	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
 		for _, name := range slices.Sorted(maps.Keys(cluster.Topics)) {
-			response.Topics = append(response.Topics, describeTopic(cluster, r.Conn.Listener, cluster.Topics[name]))
+			if a.topic(toDescribe, name) {
+				response.Topics = append(response.Topics, describeTopic(cluster, r.Conn.Listener, cluster.Topics[name]))
+			}
 		}
 	}
 	mayCreate := (req.AllowAutoTopicCreation || req.Version < 4) && b.settings.Bool("auto.create.topics.enable")
 	for _, t := range req.Topics {
-		response.Topics = append(response.Topics, b.describeAsked(ctx, cluster, r.Conn.Listener, t, mayCreate))
+		response.Topics = append(response.Topics, b.describeAsked(ctx, a, cluster, r.Conn.Listener, t, mayCreate))
 	}
 	for i := range response.Topics {
-		if response.Topics[i].ErrorCode == 0 {
-			response.Topics[i].AuthorizedOperations = operations
+		if t := &response.Topics[i]; req.IncludeTopicAuthorizedOperations && t.ErrorCode == 0 {
+			t.AuthorizedOperations = a.topicOperations(*t.Topic)
 		}
 	}
 	return response
 }
 
-// describeAsked answers about one topic by name or id. One that does not exist may be created.
-func (b *Broker) describeAsked(ctx context.Context, cluster *metadata.Cluster, listener string, t kmsg.MetadataRequestTopic, mayCreate bool) kmsg.MetadataResponseTopic {
+// describeAsked answers about one topic by name or id. One that does not exist may be created. Who may not describe a
+// topic learns no more than was in the question.
+func (b *Broker) describeAsked(ctx context.Context, a asker, cluster *metadata.Cluster, listener string, t kmsg.MetadataRequestTopic, mayCreate bool) kmsg.MetadataResponseTopic {
 	answer := kmsg.NewMetadataResponseTopic()
 	answer.Topic, answer.TopicID = t.Topic, t.TopicID
 	if t.Topic == nil {
@@ -78,9 +71,17 @@ func (b *Broker) describeAsked(ctx context.Context, cluster *metadata.Cluster, l
 			answer.ErrorCode = kerr.UnknownTopicID.Code
 			return answer
 		}
+		if !a.topic(toDescribe, name) {
+			answer.ErrorCode = topicDenied
+			return answer
+		}
 		return describeTopic(cluster, listener, cluster.Topics[name])
 	}
 	answer.TopicID = [16]byte{}
+	if !a.topic(toDescribe, *t.Topic) {
+		answer.ErrorCode = topicDenied
+		return answer
+	}
 	answer.IsInternal = isInternal(*t.Topic)
 	topic := cluster.Topics[*t.Topic]
 	switch {
@@ -88,6 +89,8 @@ func (b *Broker) describeAsked(ctx context.Context, cluster *metadata.Cluster, l
 		return describeTopic(cluster, listener, topic)
 	case checkTopicName(*t.Topic) != nil:
 		answer.ErrorCode = kerr.InvalidTopicException.Code
+	case mayCreate && !a.cluster(toCreate) && !a.topic(toCreate, *t.Topic):
+		answer.ErrorCode = topicDenied
 	case mayCreate:
 		answer.ErrorCode = codeOf(b.autoCreate(ctx, *t.Topic))
 	default:
@@ -135,7 +138,7 @@ func (b *Broker) describeCluster(_ context.Context, r *wire.Request, req *kmsg.D
 	cluster := b.cache.Current()
 	response.ClusterID, response.ControllerID, response.EndpointType = b.clusterID, controllerOf(cluster), brokers
 	if req.IncludeClusterAuthorizedOperations {
-		response.ClusterAuthorizedOperations = clusterOperations
+		response.ClusterAuthorizedOperations = b.asker(r).clusterOperations()
 	}
 	for id, broker := range cluster.Brokers {
 		if e, ok := cluster.Endpoint(id, r.Conn.Listener); ok {

@@ -67,10 +67,24 @@ func (b *Broker) routeGroups(routes map[int16]handler) {
 	routes[12] = onGroup(b.groups.Heartbeat)
 	routes[13] = onGroup(b.groups.LeaveGroup)
 	routes[14] = onGroup(b.groups.SyncGroup)
-	routes[15] = onGroup(b.groups.DescribeGroups)
+	routes[15] = onFrom(b.describeGroups)
 	routes[16] = onGroup(b.groups.ListGroups)
 	routes[42] = onGroup(b.groups.DeleteGroups)
 	routes[47] = onGroup(b.groups.OffsetDelete)
+}
+
+// describeGroups serves DescribeGroups, versions 0 to 5, with what the asker may do with each group.
+func (b *Broker) describeGroups(ctx context.Context, r *wire.Request, req *kmsg.DescribeGroupsRequest) *kmsg.DescribeGroupsResponse {
+	resp := b.groups.DescribeGroups(ctx, r.ClientID, r.Conn.Host(), req)
+	if req.IncludeAuthorizedOperations {
+		a := b.asker(r)
+		for i := range resp.Groups {
+			if g := &resp.Groups[i]; g.ErrorCode == 0 {
+				g.AuthorizedOperations = a.groupOperations(g.Group)
+			}
+		}
+	}
+	return resp
 }
 
 func onGroup[Q kmsg.Request, R kmsg.Response](answer func(ctx context.Context, clientID, clientHost string, req Q) R) handler {

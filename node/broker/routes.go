@@ -37,9 +37,12 @@ func (b *Broker) routes() map[int16]handler {
 		17: on(saslHandshake),
 		18: nil, // ApiVersions is answered by wire
 		19: on(b.createTopics),
-		20: on(b.deleteTopics),
+		20: onFrom(b.deleteTopics),
 		21: on(b.replicas.DeleteRecords),
 		23: on(b.replicas.OffsetForLeaderEpoch),
+		29: on(b.describeACLs),
+		30: on(b.createACLs),
+		31: on(b.deleteACLs),
 		32: on(b.describeConfigs),
 		33: on(b.alterConfigs),
 		35: on(b.replicas.DescribeLogDirs),
@@ -56,6 +59,7 @@ func (b *Broker) routes() map[int16]handler {
 	}
 	b.routeGroups(routes)
 	b.routeTransactions(routes)
+	b.protect(routes)
 	return routes
 }
 

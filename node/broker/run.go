@@ -84,6 +84,11 @@ func (b *Broker) load(ctx context.Context, dir *log.Dir) error {
 	if err := b.loadConfigs(ctx); err != nil {
 		return fmt.Errorf("read the broker's configuration: %w", err)
 	}
+	if b.acls != nil {
+		if err := b.acls.Load(ctx); err != nil {
+			return fmt.Errorf("read access control lists: %w", err)
+		}
+	}
 	b.replicas.Load()
 	return b.registration.register(ctx)
 }

@@ -138,6 +138,9 @@ func newSecured(t testing.TB, brokers int, more string) *securedCluster {
 			first += fmt.Sprintf(",%s://127.0.0.1:%d", name, s.ports[name][id])
 		}
 		return first + "\nlog.dirs" + rest + fmt.Sprintf(`
+authorizer.class.name=kafka.security.authorizer.AclAuthorizer
+super.users=User:broker;User:ANONYMOUS
+allow.everyone.if.no.acl.found=true
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INTERNAL:SASL_SSL,SCRAM:SASL_SSL,MUTUAL:SSL,SIMPLE:SASL_PLAINTEXT
 inter.broker.listener.name=INTERNAL
 sasl.mechanism.inter.broker.protocol=SCRAM-SHA-256
@@ -208,6 +211,7 @@ func TestSecuredBrokers(t *testing.T) {
 	t.Run("a certificate says who it is", s.testCertificate)
 	t.Run("authentications expire", s.testExpiry)
 	t.Run("kcat", s.testKcatSecured)
+	t.Run("access control lists", s.testACLs)
 	t.Run("no secret is in a log", s.testLogs)
 }
 

@@ -16,6 +16,22 @@ const mostUnderWay = 32
 // the requests, and only Produce says what it wants in advance.
 func (r *Request) Later(wait func() kmsg.Response) { r.later = wait }
 
+// Amend changes the answer that a handler returned, or the one that it will have later.
+func (r *Request) Amend(now kmsg.Response, change func(kmsg.Response)) kmsg.Response {
+	if wait := r.later; wait != nil {
+		r.later = func() kmsg.Response {
+			answer := wait()
+			change(answer)
+			return answer
+		}
+		return nil
+	}
+	if now != nil {
+		change(now)
+	}
+	return now
+}
+
 // Written calls done when the response has been written, or cannot be, or when none is sent.
 func (r *Request) Written(done func()) { r.written = append(r.written, done) }
 

@@ -15,17 +15,18 @@ const readCommitted = 1
 // consumer reads below the high watermark, or the last stable offset if it reads what is committed only; a follower up to the log's end. Versions 0 to 17;
 // below 4 there is nothing to answer with, since records are kept in message format 2 only.
 func (r *Replicas) Fetch(ctx context.Context, req *kmsg.FetchRequest) *kmsg.FetchResponse {
-	resp, _ := r.FetchLent(ctx, req)
+	resp, _ := r.FetchLent(ctx, req, nil)
 	return resp
 }
 
-// FetchLent is [Replicas.Fetch] with records in memory that is lent: whoever calls done must not use them any more.
-func (r *Replicas) FetchLent(ctx context.Context, req *kmsg.FetchRequest) (resp *kmsg.FetchResponse, done func()) {
+// FetchLent is [Replicas.Fetch] of those topics that may be read, nil is all, with records in memory that is lent: whoever
+// calls done must not use them any more.
+func (r *Replicas) FetchLent(ctx context.Context, req *kmsg.FetchRequest, may func(topic string) bool) (resp *kmsg.FetchResponse, done func()) {
 	lent := &loan{from: &r.lender}
-	return r.fetch(ctx, req, lent), lent.end
+	return r.fetch(ctx, req, may, lent), lent.end
 }
 
-func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, lent *loan) *kmsg.FetchResponse {
+func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, may func(topic string) bool, lent *loan) *kmsg.FetchResponse {
 	resp := req.ResponseKind().(*kmsg.FetchResponse)
 	by := reader{id: req.ReplicaID, brokerEpoch: -1}
 	if req.Version >= 15 {
@@ -38,7 +39,7 @@ func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, lent *loan
 		return resp
 	}
 	f := &fetch{
-		by: by, wants: turn.wants, version: req.Version, lent: lent,
+		by: by, may: may, wants: turn.wants, version: req.Version, lent: lent,
 		minBytes: int(req.MinBytes), maxBytes: int(req.MaxBytes),
 	}
 	if req.Version < 3 {
@@ -56,6 +57,7 @@ func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, lent *loan
 // fetch is one request as it is served. parts and readings go with wants, index by index.
 type fetch struct {
 	by                 reader
+	may                func(topic string) bool // nil: all may be read
 	version            int16
 	minBytes, maxBytes int
 	wants              []want
@@ -80,6 +82,11 @@ func (f *fetch) resolve(r *Replicas) {
 				continue
 			}
 			w.Topic = name
+		}
+		if f.may != nil && !f.may(w.Topic) {
+			f.readings[i] = failedReading(kerr.TopicAuthorizationFailed)
+			f.urgent = true
+			continue
 		}
 		switch p := r.lookup(w.key); {
 		case f.version < 4:

@@ -16,7 +16,13 @@ func (s *Settings) readSecurity(file *config.File) {
 			s.Dialer = auth.ReadDialer(l.Protocol, scope{s.Values, l.Name}, file.Reject)
 		}
 	}
+	if name := s.Text("authorizer.class.name"); name != "" && name != ACLAuthorizer {
+		file.Reject("authorizer.class.name", "%s is not known here: set it to %s, or to nothing", name, ACLAuthorizer)
+	}
 }
+
+// ACLAuthorizer is the authorizer.class.name that is known.
+const ACLAuthorizer = "kafka.security.authorizer.AclAuthorizer"
 
 // scope are the properties as one listener sees them.
 type scope struct {

@@ -4,6 +4,8 @@ package settings
 func used() []string {
 	return []string{
 		"advertised.listeners",
+		"allow.everyone.if.no.acl.found",
+		"authorizer.class.name",
 		"auto.create.topics.enable",
 		"auto.leader.rebalance.enable",
 		"broker.id",
@@ -23,7 +25,6 @@ func used() []string {
 		"group.max.size",
 		"group.min.session.timeout.ms",
 		"inter.broker.listener.name",
-		HTTPListener,
 		"leader.imbalance.check.interval.seconds",
 		"leader.imbalance.per.broker.percentage",
 		"listener.security.protocol.map",
@@ -91,6 +92,7 @@ func used() []string {
 		"ssl.truststore.location",
 		"ssl.truststore.password",
 		"ssl.truststore.type",
+		"super.users",
 		"transaction.abort.timed.out.transaction.cleanup.interval.ms",
 		"transaction.max.timeout.ms",
 		"transaction.partition.verification.enable",
