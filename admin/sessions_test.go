@@ -12,28 +12,6 @@ import (
 	"kdrill/admin/ensemble"
 )
 
-// register opens a session that owns the registration of a broker below chroot.
-func register(t *testing.T, address, chroot string) *zk.Conn {
-	t.Helper()
-	conn, _, err := zk.Connect([]string{address}, 20*time.Second, zk.WithLogInfo(false), zk.WithLogger(quiet{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	for _, at := range strings.Split(strings.TrimPrefix(chroot+"/brokers/ids/7", "/"), "/") {
-		flags := int32(0)
-		if at == "7" {
-			flags = zk.FlagEphemeral
-		}
-		path := chroot + "/brokers/ids/7"
-		path = path[:strings.Index(path, "/"+at)+1+len(at)]
-		if _, err := conn.Create(path, nil, flags, zk.WorldACL(zk.PermAll)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return conn
-}
-
 // TestSessionsAreReadAsFarAsTheirCoordinatorTells: everything with cons and dump, the owners of ephemeral znodes without.
 func TestSessionsAreReadAsFarAsTheirCoordinatorTells(t *testing.T) {
 	for words, want := range map[string]struct {
@@ -46,7 +24,8 @@ func TestSessionsAreReadAsFarAsTheirCoordinatorTells(t *testing.T) {
 		"srvr":             {0, ConnectedUnknown, "Shown are the owners of ephemeral znodes"},
 	} {
 		address := serveZooKeeper(t, "tickTime=1000", "4lw.commands.whitelist="+words)
-		conn := register(t, address, "/kafka")
+		conn := openSession(t, address, 20*time.Second)
+		write(t, conn, "/kafka/brokers/ids/7", nil, zk.FlagEphemeral)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		all, err := ReadSessions(ctx, Config{ZooKeeper: address + "/kafka", Deadline: 20 * time.Second})

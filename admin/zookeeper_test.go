@@ -55,12 +55,18 @@ func serveZooKeeper(t *testing.T, settings ...string) (address string) {
 func startCoordinator(t *testing.T) (address string, conn *zk.Conn) {
 	t.Helper()
 	address = serveZooKeeper(t, "tickTime=100")
-	conn, events, err := zk.Connect([]string{address}, 5*time.Second, zk.WithLogger(quiet{}), zk.WithLogInfo(false))
+	return address, openSession(t, address, 5*time.Second)
+}
+
+// openSession opens a session that lasts as long as the test.
+func openSession(t *testing.T, address string, timeout time.Duration) *zk.Conn {
+	t.Helper()
+	conn, events, err := zk.Connect([]string{address}, timeout, zk.WithLogger(quiet{}), zk.WithLogInfo(false))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for conn.State() != zk.StateHasSession {
 		select {
 		case <-events:
@@ -68,7 +74,7 @@ func startCoordinator(t *testing.T) (address string, conn *zk.Conn) {
 			t.Fatal("no session")
 		}
 	}
-	return address, conn
+	return conn
 }
 
 type quiet struct{}
