@@ -70,6 +70,7 @@ func (b *Broker) assemble(dir *log.Dir) {
 		TopicConfig: b.configs.Overrides,
 		Endpoint:    b.endpoint,
 		Alive:       func(id int32) bool { return b.cache.Current().Alive(id) },
+		Rack:        b.rackOf(),
 		Hosted: func(topic string, partition int32) bool {
 			_, ok := b.cache.Current().Partition(topic, partition)
 			return ok

@@ -133,7 +133,9 @@ transaction.state.log.num.partitions=8
 group.initial.rebalance.delay.ms=50
 group.min.session.timeout.ms=500
 kdrill.http.listener=127.0.0.1:0
-`, id, port, filepath.Join(c.dir, fmt.Sprint("broker", id), "data"), c.zookeeper, sessionTimeout.Milliseconds())
+broker.rack=r%d
+replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector
+`, id, port, filepath.Join(c.dir, fmt.Sprint("broker", id), "data"), c.zookeeper, sessionTimeout.Milliseconds(), id)
 }
 
 func (c *testCluster) node(role, name, config string, port int) *testNode {

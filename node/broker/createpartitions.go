@@ -71,7 +71,7 @@ func (b *Broker) addPartitions(ctx context.Context, t kmsg.CreatePartitionsReque
 	if err != nil {
 		return err
 	}
-	added, err := placePartitions(assignment, t, live)
+	added, err := placePartitions(assignment, t, live, b.racks())
 	if err != nil || validateOnly {
 		return err
 	}
@@ -91,7 +91,7 @@ func (b *Broker) addPartitions(ctx context.Context, t kmsg.CreatePartitionsReque
 }
 
 // placePartitions decides which brokers get the partitions that a topic is to have more.
-func placePartitions(a layout.TopicAssignment, t kmsg.CreatePartitionsRequestTopic, live []int32) ([][]int32, error) {
+func placePartitions(a layout.TopicAssignment, t kmsg.CreatePartitionsRequestTopic, live []int32, racks map[int32]string) ([][]int32, error) {
 	have := int32(len(a.Partitions))
 	const most = 100_000
 	switch {
@@ -103,7 +103,7 @@ func placePartitions(a layout.TopicAssignment, t kmsg.CreatePartitionsRequestTop
 	like := a.Replicas(0)
 	if t.Assignment == nil {
 		start := max(slices.IndexFunc(live, func(id int32) bool { return len(like) > 0 && id >= like[0] }), 0)
-		return assign(live, have, t.Count-have, int16(len(like)), start, start)
+		return assign(live, racks, have, t.Count-have, int16(len(like)), start, start)
 	}
 	if len(t.Assignment) != int(t.Count-have) {
 		return nil, refuse(kerr.InvalidReplicaAssignment, "%d partitions are to be added, %d are assigned", t.Count-have, len(t.Assignment))

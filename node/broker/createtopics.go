@@ -152,7 +152,7 @@ func (b *Broker) placeTopic(version int16, t kmsg.CreateTopicsRequestTopic, live
 		return nil, refuse(kerr.InvalidPartitions, "%d partitions: must be 1 to %d", partitions, most)
 	}
 	n := max(len(live), 1)
-	return assign(live, 0, partitions, factor, rand.IntN(n), rand.IntN(n))
+	return assign(live, b.racks(), 0, partitions, factor, rand.IntN(n), rand.IntN(n))
 }
 
 func manualAssignment(given []kmsg.CreateTopicsRequestTopicReplicaAssignment, live []int32) ([][]int32, error) {

@@ -16,7 +16,7 @@ import (
 
 func TestReplicasSpreadAsApachesDo(t *testing.T) {
 	// The example in Kafka's AdminUtils: ten partitions, three replicas, five brokers, starting at 0 with no shift.
-	got, err := assign([]int32{0, 1, 2, 3, 4}, 0, 10, 3, 0, 0)
+	got, err := assign([]int32{0, 1, 2, 3, 4}, nil, 0, 10, 3, 0, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,11 +26,44 @@ func TestReplicasSpreadAsApachesDo(t *testing.T) {
 	}
 }
 
+func TestReplicasSpreadOverRacksAsApachesDo(t *testing.T) {
+	// The example in Kafka's AdminUtils: brokers alternate by rack as 0, 3, 1, 5, 4, 2.
+	racks := map[int32]string{0: "rack1", 1: "rack3", 2: "rack3", 3: "rack2", 4: "rack2", 5: "rack1"}
+	got, err := assign([]int32{0, 1, 2, 3, 4, 5}, racks, 0, 7, 3, 0, 0)
+	if want := "[[0 3 1] [3 1 5] [1 5 4] [5 4 2] [4 2 0] [2 0 3] [0 4 2]]"; err != nil || fmt.Sprint(got) != want {
+		t.Errorf("got  %v %v\nwant %s", got, err, want)
+	}
+	for factor := int16(1); factor <= 6; factor++ {
+		all, err := assign([]int32{0, 1, 2, 3, 4, 5}, racks, 0, 24, factor, 2, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p, replicas := range all {
+			in, distinct := map[string]bool{}, map[int32]bool{}
+			for _, id := range replicas {
+				in[racks[id]], distinct[id] = true, true
+			}
+			if len(distinct) != int(factor) || len(in) != min(int(factor), 3) {
+				t.Errorf("factor %d: partition %d has %v", factor, p, replicas)
+			}
+		}
+	}
+	delete(racks, 4) // where one has none, racks do not count
+	got, err = assign([]int32{0, 1, 2, 3, 4, 5}, racks, 0, 1, 3, 0, 0)
+	if err != nil || fmt.Sprint(got) != "[[0 1 2]]" {
+		t.Errorf("%v %v", got, err)
+	}
+	got, err = assign([]int32{7}, map[int32]string{7: "r"}, 0, 2, 1, 0, 0)
+	if err != nil || fmt.Sprint(got) != "[[7] [7]]" {
+		t.Errorf("%v %v", got, err)
+	}
+}
+
 func TestEveryAssignmentIsFair(t *testing.T) {
 	brokers := []int32{3, 7, 12, 40}
 	for factor := int16(1); factor <= 4; factor++ {
 		for start := range 4 {
-			all, err := assign(brokers, 0, 12, factor, start, start+1)
+			all, err := assign(brokers, nil, 0, 12, factor, start, start+1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,15 +83,15 @@ func TestEveryAssignmentIsFair(t *testing.T) {
 			}
 		}
 	}
-	if all, err := assign([]int32{5}, 0, 2, 1, 0, 0); err != nil || fmt.Sprint(all) != "[[5] [5]]" {
+	if all, err := assign([]int32{5}, nil, 0, 2, 1, 0, 0); err != nil || fmt.Sprint(all) != "[[5] [5]]" {
 		t.Errorf("one broker: %v %v", all, err)
 	}
 	for _, factor := range []int16{0, -1, 5} {
-		if _, err := assign(brokers, 0, 1, factor, 0, 0); !errors.Is(err, kerr.InvalidReplicationFactor) {
+		if _, err := assign(brokers, nil, 0, 1, factor, 0, 0); !errors.Is(err, kerr.InvalidReplicationFactor) {
 			t.Errorf("factor %d: %v", factor, err)
 		}
 	}
-	if _, err := assign(nil, 0, 1, 1, 0, 0); !errors.Is(err, kerr.InvalidReplicationFactor) {
+	if _, err := assign(nil, nil, 0, 1, 1, 0, 0); !errors.Is(err, kerr.InvalidReplicationFactor) {
 		t.Errorf("no broker: %v", err)
 	}
 }
@@ -66,7 +99,7 @@ func TestEveryAssignmentIsFair(t *testing.T) {
 func TestAddedPartitionsContinueTheRound(t *testing.T) {
 	topic := layout.NewTopicAssignment("", [][]int32{{2, 3}, {3, 1}})
 	asked := kmsg.CreatePartitionsRequestTopic{Topic: "t", Count: 4}
-	added, err := placePartitions(topic, asked, []int32{1, 2, 3})
+	added, err := placePartitions(topic, asked, []int32{1, 2, 3}, nil)
 	if err != nil || len(added) != 2 || added[0][0] != 1 || added[1][0] != 2 || len(added[0]) != 2 {
 		t.Errorf("%v %v", added, err)
 	}
@@ -81,12 +114,12 @@ func TestAddedPartitionsContinueTheRound(t *testing.T) {
 		"a dead broker":  {Count: 3, Assignment: list{replicas(1, 9)}},
 		"none":           {Count: 3, Assignment: list{replicas()}},
 	} {
-		if _, err := placePartitions(topic, refused, []int32{1, 2, 3}); !errors.Is(err, kerr.InvalidReplicaAssignment) {
+		if _, err := placePartitions(topic, refused, []int32{1, 2, 3}, nil); !errors.Is(err, kerr.InvalidReplicaAssignment) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for _, count := range []int32{2, 0, 1 << 30} {
-		if _, err := placePartitions(topic, kmsg.CreatePartitionsRequestTopic{Count: count}, []int32{1, 2, 3}); !errors.Is(err, kerr.InvalidPartitions) {
+		if _, err := placePartitions(topic, kmsg.CreatePartitionsRequestTopic{Count: count}, []int32{1, 2, 3}, nil); !errors.Is(err, kerr.InvalidPartitions) {
 			t.Errorf("%d partitions: %v", count, err)
 		}
 	}

@@ -101,6 +101,7 @@ func (b *broker) start() {
 		TopicConfig:    func(topic string) map[string]string { return b.c.topics[topic] },
 		Endpoint:       func(id int32) (string, bool) { return fmt.Sprint(id), b.c.alive(id) },
 		Alive:          b.c.alive,
+		Rack:           b.c.rack,
 		Dial:           b.c.dial,
 		AlterPartition: b.c.alterPartition,
 		OnLead:         func(topic string, p, epoch int32) { b.led <- fmt.Sprintf("lead %s/%d %d", topic, p, epoch) },
@@ -141,6 +142,14 @@ func (c *cluster) alive(id int32) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.registered
+}
+
+// rack puts brokers with even ids into one rack, the others into none.
+func (c *cluster) rack(id int32) string {
+	if id%2 == 0 && c.alive(id) {
+		return "even"
+	}
+	return ""
 }
 
 // conn is one connection; requests and responses are encoded and decoded.

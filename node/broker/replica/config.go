@@ -25,6 +25,9 @@ type Config struct {
 	Endpoint func(id int32) (addr string, ok bool)
 	// Alive tells whether a broker is registered. A follower that is not never enters the isr.
 	Alive func(id int32) bool
+	// Rack is where a live broker is, "" if it does not say; nil has consumers read from leaders only
+	// (replica.selector.class). Followers serve those that ask them either way.
+	Rack func(id int32) string
 	// Hosted tells whether the cluster has a partition that is not here, optional. Clients then learn that they
 	// asked the wrong broker, rather than that there is no such partition.
 	Hosted func(topic string, partition int32) bool

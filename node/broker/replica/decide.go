@@ -126,6 +126,37 @@ func (l *leadership) mayJoin(id int32, highWatermark int64, alive func(int32) bo
 	return ok && !slices.Contains(l.isr, id) && r.end >= highWatermark && r.end >= l.epochStart && alive(id)
 }
 
+// nearest is the follower that a consumer in a rack should read from, -1 if it is well served by the leader: one in
+// sync, in the same rack, that has the offset; of several the one that has most, as Kafka's RackAwareReplicaSelector
+// chooses. rack is where a live broker is, "" if unknown.
+func (l *leadership) nearest(rackOfReader string, offset int64, rack func(int32) string) int32 {
+	if rack(l.self) == rackOfReader {
+		return -1
+	}
+	best := int32(-1)
+	for _, id := range l.isr {
+		r, ok := l.remotes[id]
+		if !ok || rack(id) != rackOfReader || r.end < offset || r.start > offset {
+			continue
+		}
+		if best < 0 || ahead(id, r, best, l.remotes[best]) {
+			best = id
+		}
+	}
+	return best
+}
+
+// ahead tells whether one follower has more than another, was caught up later, or else has the larger id.
+func ahead(id int32, r remote, otherID int32, other remote) bool {
+	if r.end != other.end {
+		return r.end > other.end
+	}
+	if !r.caughtUp.Equal(other.caughtUp) {
+		return r.caughtUp.After(other.caughtUp)
+	}
+	return id > otherID
+}
+
 // lowWatermark is the least log start among this log and those of the live followers.
 func (l *leadership) lowWatermark(start int64, alive func(int32) bool) int64 {
 	for id, r := range l.remotes {

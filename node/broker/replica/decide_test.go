@@ -222,3 +222,28 @@ func TestTruncation(t *testing.T) {
 		}
 	}
 }
+
+func TestNearestReplica(t *testing.T) {
+	rack := func(id int32) string { return map[int32]string{1: "a", 2: "b", 3: "b", 4: "c", 5: "b"}[id] }
+	l := leads([]int32{1, 2, 3, 4}, map[int32]remote{
+		2: {end: 100, start: 0, caughtUp: now}, 3: {end: 100, start: 20, caughtUp: now},
+		4: {end: 90, caughtUp: now}, 5: {end: 100, caughtUp: now},
+	})
+	for _, test := range []struct {
+		name   string
+		rack   string
+		offset int64
+		want   int32
+	}{
+		{"the leader's own rack", "a", 50, -1},
+		{"no replica there", "d", 50, -1},
+		{"of equals the larger id; 5 is not in sync", "b", 50, 3},
+		{"the one whose log begins before", "b", 10, 2},
+		{"none has it yet", "c", 95, -1},
+		{"has all up to it", "c", 90, 4},
+	} {
+		if got := l.nearest(test.rack, test.offset, rack); got != test.want {
+			t.Errorf("%s: %d, want %d", test.name, got, test.want)
+		}
+	}
+}

@@ -32,6 +32,9 @@ func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, may func(t
 	if req.Version >= 15 {
 		by = reader{id: req.ReplicaState.ID, brokerEpoch: req.ReplicaState.Epoch}
 	}
+	if !by.follows() && req.Version >= 11 {
+		by.anywhere, by.rack = true, req.Rack
+	}
 	by.isolated = req.IsolationLevel == readCommitted && !by.follows()
 	turn, err := r.sessions.begin(req, by.follows(), time.Now())
 	if err != nil {
@@ -50,6 +53,7 @@ func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, may func(t
 	}
 	f.resolve(r)
 	f.run(ctx, time.Duration(req.MaxWaitMillis)*time.Millisecond)
+	f.freshen()
 	turn.answer(resp, f)
 	return resp
 }
@@ -173,7 +177,16 @@ func (f *fetch) readAll() {
 		}
 		f.readings[i] = got
 		f.size += len(got.records)
-		f.urgent = f.urgent || got.err != nil || got.diverging.epoch >= 0
+		f.urgent = f.urgent || got.err != nil || got.diverging.epoch >= 0 || got.nearer >= 0
+	}
+}
+
+// freshen tells a follower the high watermark of this moment: its own fetch may have moved it since it was read.
+func (f *fetch) freshen() {
+	for i, p := range f.parts {
+		if got := &f.readings[i]; p != nil && got.err == nil && got.diverging.epoch < 0 && f.by.follows() {
+			got.hw = max(got.hw, p.highWatermark())
+		}
 	}
 }
 
@@ -194,6 +207,7 @@ func (f *fetch) fill(i int, part *kmsg.FetchResponseTopicPartition) {
 		}
 	}
 	part.DivergingEpoch.Epoch, part.DivergingEpoch.EndOffset = got.diverging.epoch, got.diverging.end
+	part.PreferredReadReplica = got.nearer
 	part.RecordBatches = got.records
 	if part.RecordBatches == nil {
 		part.RecordBatches = []byte{}

@@ -117,7 +117,10 @@ func TestFetchRefusals(t *testing.T) {
 			do   change
 			want *kerr.Error
 		}{
-			{"follower", 2, func(*kmsg.FetchRequest, *kmsg.FetchRequestTopicPartition) {}, notLeader},
+			{"a consumer that knows leaders only, of a follower", 2, func(r *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) { r.Version = 10 }, notLeader},
+			{"a follower's end is the end for its readers", 2, func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.FetchOffset = 3 }, kerr.OffsetOutOfRange},
+			{"older epoch of a follower", 2, func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.CurrentLeaderEpoch = 0 }, kerr.FencedLeaderEpoch},
+			{"a follower, of a follower", 2, func(r *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) { r.ReplicaID = 1 }, notLeader},
 			{"older epoch", 1, func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.CurrentLeaderEpoch = 0 }, kerr.FencedLeaderEpoch},
 			{"newer epoch", 1, func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.CurrentLeaderEpoch = 2 }, kerr.UnknownLeaderEpoch},
 			{"beyond the end", 1, func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.FetchOffset = 3 }, kerr.OffsetOutOfRange},
@@ -179,6 +182,38 @@ func TestFetchSaysWhereHistoriesPart(t *testing.T) {
 			if got.ErrorCode != 0 || int64(got.LeaderEpoch) != want[0] || got.EndOffset != want[1] {
 				t.Errorf("epoch %d: %d ends at %d, want %v", asked, got.LeaderEpoch, got.EndOffset, want)
 			}
+		}
+	})
+}
+
+func TestAConsumerIsSentToTheReplicaInItsRackAndWaitsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		k := c.create("orders", 0, 1, 2, 3)
+		c.mustProduce(1, k, -1, "a")
+		c.settle()
+		req := consumerFetch(k, 0)
+		req.Rack, req.MaxWaitMillis = "even", 60_000
+		if part := c.fetch(1, req).Topics[0].Partitions[0]; part.PreferredReadReplica != 2 || len(part.RecordBatches) != 0 || part.HighWatermark != 1 {
+			t.Errorf("the leader answers %+v", part)
+		}
+		part := c.fetch(2, req).Topics[0].Partitions[0]
+		if got := valuesOf(t, part.RecordBatches); len(got) != 1 || part.PreferredReadReplica != -1 {
+			t.Errorf("the follower answers %+v", part)
+		}
+		req.Rack = "odd"
+		if part := c.fetch(1, req).Topics[0].Partitions[0]; part.PreferredReadReplica != -1 || len(part.RecordBatches) == 0 {
+			t.Errorf("without a replica in the rack: %+v", part)
+		}
+		answered := make(chan *kmsg.FetchResponse, 1)
+		req = consumerFetch(k, 1)
+		req.Rack, req.MaxWaitMillis = "even", 60_000
+		go func() { answered <- c.fetch(2, req) }()
+		synctest.Wait()
+		began := time.Now()
+		c.mustProduce(1, k, -1, "b")
+		if got := valuesOf(t, (<-answered).Topics[0].Partitions[0].RecordBatches); len(got) != 1 || got[0] != "b" || time.Since(began) > time.Second {
+			t.Errorf("after %v: %q", time.Since(began), got)
 		}
 	})
 }

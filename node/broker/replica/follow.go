@@ -114,7 +114,10 @@ func (q *pursuit) append(part *kmsg.FetchResponseTopicPartition) error {
 		}
 		end := p.log.End()
 		p.mu.Lock()
-		p.hw = max(min(part.HighWatermark, end), p.hw)
+		if hw := max(min(part.HighWatermark, end), p.hw); hw != p.hw {
+			p.hw = hw
+			wake(p.committed)
+		}
 		p.behind = max(part.HighWatermark-end, 0)
 		p.mu.Unlock()
 		if start := min(part.LogStartOffset, end); start > p.log.Start() {

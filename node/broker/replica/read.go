@@ -13,10 +13,27 @@ import (
 type reader struct {
 	id          int32
 	brokerEpoch int64
-	isolated    bool // a consumer that reads committed transactions only (read_committed)
+	isolated    bool   // a consumer that reads committed transactions only (read_committed)
+	anywhere    bool   // a consumer that may be served by a follower (KIP-392)
+	rack        string // of such a consumer
 }
 
 func (q reader) follows() bool { return q.id >= 0 }
+
+// admits is nil while this replica may serve a reader that believes in a leader epoch: as leader, or as follower one
+// that may read anywhere. Needs mu.
+func (p *partition) admits(by reader, epoch int32) error {
+	if !by.anywhere || p.lead != nil || p.failed != nil {
+		return p.leads(epoch)
+	}
+	if e := judgeEpoch(epoch, p.leaderEpoch); e != nil {
+		return e
+	}
+	if !p.following {
+		return notLeader
+	}
+	return nil
+}
 
 // want is what a fetch asks of one partition.
 type want struct {
@@ -39,7 +56,8 @@ type reading struct {
 	aborted   []log.Aborted // transactions among the records, for an isolated reader
 	limit     int64         // readable up to here at the time
 	diverging divergence
-	stale     bool // not read yet
+	nearer    int32 // the replica that a consumer should rather read from, -1 if this one
+	stale     bool  // not read yet
 }
 
 // divergence is the end of the largest epoch up to the reader's last one, where that differs from the reader's log.
@@ -49,7 +67,7 @@ type divergence struct {
 }
 
 func failedReading(err error) reading {
-	return reading{err: err, hw: -1, start: -1, stable: -1, diverging: divergence{-1, -1}}
+	return reading{err: err, hw: -1, start: -1, stable: -1, diverging: divergence{-1, -1}, nearer: -1}
 }
 
 // standing is what a fetch has to know of a partition before it reads the log.
@@ -57,6 +75,7 @@ type standing struct {
 	epoch             int32
 	hw, stable, limit int64
 	end               int64
+	nearer            int32 // as in reading
 }
 
 // admit checks that this replica may serve a fetch.
@@ -66,14 +85,17 @@ func (p *partition) admit(w *want, by reader) (standing, error) {
 	if w.byID && p.topicID != w.topicID {
 		return standing{}, kerr.InconsistentTopicID
 	}
-	if err := p.leads(w.epoch); err != nil {
+	if err := p.admits(by, w.epoch); err != nil {
 		return standing{}, err
 	}
-	s := standing{epoch: p.leaderEpoch, hw: p.hw, stable: p.log.Stable(p.hw), limit: p.hw, end: p.end}
+	s := standing{epoch: p.leaderEpoch, hw: p.hw, stable: p.log.Stable(p.hw), limit: p.hw, end: p.end, nearer: -1}
 	if by.isolated {
 		s.limit = s.stable
 	}
 	if !by.follows() {
+		if p.lead != nil && by.rack != "" && p.r.cfg.Rack != nil {
+			s.nearer = p.lead.nearest(by.rack, w.offset, p.r.cfg.Rack)
+		}
 		return s, nil
 	}
 	s.limit = p.end
@@ -93,7 +115,10 @@ func (p *partition) read(w *want, by reader, maxBytes int, minOne bool, lent *lo
 	if err != nil {
 		return failedReading(err)
 	}
-	out := reading{hw: s.hw, stable: s.stable, start: p.log.Start(), limit: s.limit, diverging: divergence{-1, -1}}
+	out := reading{hw: s.hw, stable: s.stable, start: p.log.Start(), limit: s.limit, diverging: divergence{-1, -1}, nearer: s.nearer}
+	if out.nearer >= 0 {
+		return out
+	}
 	if w.lastEpoch >= 0 {
 		switch found, end := p.endOfEpoch(w.lastEpoch, s); {
 		case found < 0:
@@ -168,7 +193,7 @@ func (p *partition) limitFor(by reader) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case p.lead == nil || p.failed != nil:
+	case p.admits(by, noEpoch) != nil:
 		return -1
 	case by.follows():
 		return p.end

@@ -241,7 +241,7 @@ func (t *turn) answer(resp *kmsg.FetchResponse, f *fetch) {
 
 // news tells whether a reading differs from what the client knows, and notes what it will know.
 func (w *sessionWant) news(got *reading) bool {
-	changed := len(got.records) > 0 || got.err != nil || got.diverging.epoch >= 0 || got.hw != w.hw || got.start != w.start
+	changed := len(got.records) > 0 || got.err != nil || got.diverging.epoch >= 0 || got.nearer >= 0 || got.hw != w.hw || got.start != w.start
 	w.hw, w.start = got.hw, got.start
 	if got.err != nil {
 		w.hw = -1 // tell it again when it is over

@@ -71,11 +71,17 @@ func read(file *config.File) (*Settings, error) {
 	s.readLogDir(file)
 	s.readZooKeeper(file)
 	s.readHTTP(file)
+	if class := s.Text("replica.selector.class"); class != "" && class != rackSelector {
+		file.Reject("replica.selector.class", "%q: there is only %s", class, rackSelector)
+	}
 	if err := file.Err(); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
+
+// rackSelector is the class that Kafka ships to have consumers read from a replica in their rack.
+const rackSelector = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
 
 // Bound notes the port that the system chose for a listener with port 0, before anybody else reads the settings.
 func (s *Settings) Bound(listener, port int) {

@@ -65,6 +65,7 @@ func TestWrongPropertiesAreNamedWithFileAndLine(t *testing.T) {
 		"unclean.leader.election.enable=":              `"" is neither true nor false`,
 		"replica.lag.time.max.ms=99999999999999999999": "is not a whole number of 64 bits",
 		"offsets.topic.replication.factor=70000":       "is not a whole number of 16 bits",
+		"replica.selector.class=MySelector":            `"MySelector": there is only org.apache.kafka.common.replica.RackAwareReplicaSelector`,
 		"kdrill.http.listener=9404":                    `"9404" is not host:port`,
 		"kdrill.http.listener=:many":                   `"many" is not a port`,
 		"message.max.bytes=1 MB":                       "is not a whole number",

@@ -70,6 +70,7 @@ func used() []string {
 		"replica.fetch.wait.max.ms",
 		"replica.high.watermark.checkpoint.interval.ms",
 		"replica.lag.time.max.ms",
+		"replica.selector.class",
 		"replica.socket.timeout.ms",
 		"sasl.enabled.mechanisms",
 		"sasl.jaas.config",
