@@ -16,7 +16,7 @@ func (s *Server) adminConfiguration() object {
 		"max_session_timeout": s.cfg.maxSession.Milliseconds(), "server_id": s.cfg.id, "client_port_listen_backlog": -1,
 	}
 	if len(s.cfg.members) > 0 {
-		o["membership"] = string(s.cfg.membership())
+		o["membership"] = s.membership()
 	}
 	return o
 }
@@ -64,10 +64,8 @@ func (s *Server) adminSnapshot() object {
 
 func (s *Server) adminLeader() object {
 	o := object{"is_leader": s.role.Leading(), "leader_id": s.role.Leader, "leader_ip": ""}
-	for _, m := range s.cfg.members {
-		if m.id == s.role.Leader {
-			o["leader_ip"], _, _ = net.SplitHostPort(m.quorumAddr)
-		}
+	if m, ok := s.machine.Members().Find(s.role.Leader); ok {
+		o["leader_ip"] = m.Host
 	}
 	return o
 }
@@ -102,10 +100,13 @@ func (s *Server) adminMembers() any {
 
 func (s *Server) adminVotingView() object {
 	view := object{}
-	for _, m := range s.cfg.members {
-		view[strconv.FormatUint(m.id, 10)] = object{
-			"server_addresses": []string{m.quorumAddr}, "election_addresses": []string{m.electionAddr},
-			"client_address": m.clientAddr, "learner_type": "participant",
+	for _, m := range s.machine.Members() {
+		if m.Observer {
+			continue
+		}
+		view[strconv.FormatUint(m.ID, 10)] = object{
+			"server_addresses": []string{m.QuorumAddr()}, "election_addresses": []string{m.ElectionAddr()},
+			"client_address": m.ClientAddr(), "learner_type": m.Role(),
 		}
 	}
 	return object{"current_config": view}
@@ -113,14 +114,12 @@ func (s *Server) adminVotingView() object {
 
 func (s *Server) adminZab() object {
 	o := object{
-		"myid": s.cfg.id, "is_leader": s.role.Leading(), "client_address": s.addr, "voting": true,
+		"myid": s.cfg.id, "is_leader": s.role.Leading(), "client_address": s.addr, "voting": !s.observes(),
 		"last_zxid": hexID(s.machine.Zxid()), "zab_epoch": s.machine.Zxid() >> 32, "zab_counter": s.machine.Zxid() & 0xffffffff,
 		"zabstate": "broadcast",
 	}
-	for _, m := range s.cfg.members {
-		if m.id == s.cfg.id {
-			o["quorum_address"], o["election_address"] = adminAddress(m.quorumAddr), adminAddress(m.electionAddr)
-		}
+	if m, ok := s.machine.Members().Find(s.cfg.id); ok {
+		o["quorum_address"], o["election_address"] = adminAddress(m.QuorumAddr()), adminAddress(m.ElectionAddr())
 	}
 	return o
 }

@@ -30,7 +30,11 @@ func (s *Server) Apply(entries []quorum.Entry) {
 		}
 		r := s.machine.Apply(e.Term, e.Node, &c)
 		s.tell(&r)
-		if w, ok := e.Token.(waiter); ok {
+		w, waits := e.Token.(waiter)
+		switch {
+		case r.Begun || r.Settled:
+			s.reconfigured(&r, w)
+		case waits:
 			w.done(&r)
 		}
 		s.end(r.Closed)
@@ -41,7 +45,7 @@ func (s *Server) Apply(entries []quorum.Entry) {
 func (s *Server) tell(r *state.Result) {
 	for _, event := range r.Events {
 		s.watches.fire(event, func(c *conn) {
-			if tree.Allowed(event.ACL, proto.PermRead, c.auth) {
+			if c.may(event.ACL, proto.PermRead) {
 				c.notify(event, r.Zxid)
 			}
 		})
@@ -76,6 +80,9 @@ func (s *Server) Restore(snapshot []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.machine = m
+	if s.quorum != nil { // else it is not there yet, and told later
+		s.meet()
+	}
 	s.tracker.Clear()
 	for _, o := range m.Sessions() {
 		s.tracker.Open(o.ID, time.Duration(o.TimeoutMs)*time.Millisecond)
@@ -106,6 +113,7 @@ func (s *Server) Up(role quorum.Role) {
 	if role.Leading() {
 		s.tracker.Renew()
 		s.stats.leading.Store(time.Now().UnixMilli())
+		s.steer()
 	} else {
 		s.stats.leading.Store(0)
 	}
@@ -120,7 +128,7 @@ func (s *Server) Up(role quorum.Role) {
 // Down implements [quorum.Applier].
 func (s *Server) Down() {
 	s.mu.Lock()
-	s.role = quorum.Role{ID: s.role.ID}
+	s.role, s.changing = quorum.Role{ID: s.role.ID}, nil
 	s.stats.leading.Store(0)
 	s.stats.elections.Add(1)
 	s.up, s.downAt = make(chan struct{}), time.Now()
@@ -139,8 +147,16 @@ func (s *Server) mode() string {
 		return "standalone"
 	case s.role.Leading():
 		return "leader"
+	case s.observes():
+		return "observer"
 	}
 	return "follower"
+}
+
+// observes says whether this node is a member without a vote.
+func (s *Server) observes() bool {
+	m, ok := s.machine.Members().Find(s.cfg.id)
+	return ok && m.Observer
 }
 
 // notify queues an event for the client.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kdrill/node/config"
+	"kdrill/node/coordinator/members"
 	"kdrill/node/coordinator/state"
 )
 
@@ -30,7 +31,9 @@ type settings struct {
 	snapRetain             int
 	words                  map[string]bool // four-letter words that are answered
 	maxBuffer              int
-	members                []member
+	path                   string       // of the zoo.cfg
+	members                members.List // empty for a node on its own
+	version                int64        // of the members, as the file says
 	rules                  state.Rules
 	superDigest            string        // who is super, as user:base64
 	reapEvery              time.Duration // how often containers are looked at
@@ -40,20 +43,11 @@ type settings struct {
 	unused                 []config.Entry
 }
 
-// member is a server.N line.
-type member struct {
-	id         uint64
-	quorumAddr string
-	text       string
-
-	electionAddr, clientAddr string // of no use but to be shown
-}
-
 // known are names of Apache ZooKeeper's configuration that mean nothing here (yet).
 var known = []string{
 	"initLimit", "syncLimit", "electionAlg", "leaderServes", "connectToLearnerMasterLimit", "globalOutstandingLimit",
 	"preAllocSize", "commitLogCount", "maxCnxns", "clientPortListenBacklog", "secureClientPortAddress",
-	"observerMasterPort", "peerType", "standaloneEnabled", "dynamicConfigFile", "skipACL", "quorumListenOnAllIPs",
+	"observerMasterPort", "peerType", "quorumListenOnAllIPs",
 	"cnxTimeout", "fsync.warningthresholdms", "forceSync", "localSessionsEnabled", "localSessionsUpgradingEnabled", "sslQuorum",
 	"portUnification", "traceFile", "emulate353TTLNodes", "serverCnxnFactory", "authProvider",
 	"requireClientAuthScheme", "client.portUnification", "watchManagerName", "tcpKeepAlive", "syncEnabled", "snapSizeLimitInKb",
@@ -72,7 +66,7 @@ func load(path string) (*settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &settings{}
+	s := &settings{path: path}
 	s.tick = time.Duration(f.Int("tickTime", 3000, 10, 600_000)) * time.Millisecond
 	f.Require("dataDir")
 	s.dataDir = f.String("dataDir", "")
@@ -99,8 +93,11 @@ func load(path string) (*settings, error) {
 			s.rules |= rule
 		}
 	}
+	if f.OneOf(prefixed(f, "skipACL"), "no", "yes", "true", "false") == "yes" { // Apache's own word
+		s.rules |= state.SkipACL
+	}
 	s.readHTTP(f)
-	s.members = members(f)
+	s.readMembers(f)
 	s.readTLS(f)
 	s.readClientPort(f)
 	s.unused = f.Unused()
@@ -115,9 +112,10 @@ func load(path string) (*settings, error) {
 	if err := s.readID(); err != nil {
 		return nil, err
 	}
-	for _, m := range s.members {
-		if m.id == s.id && s.clientAddr == "" {
-			s.clientAddr = m.clientAddr
+	if m, ok := s.members.Find(s.id); ok && s.clientAddr == "" {
+		s.clientAddr = m.ClientAddr()
+		if !m.ClientHostSaid {
+			s.clientAddr = net.JoinHostPort(f.String("clientPortAddress", "127.0.0.1"), m.ClientPort)
 		}
 	}
 	return s, nil
@@ -130,14 +128,9 @@ func (s *settings) readClientPort(f *config.File) {
 		s.clientAddr = net.JoinHostPort(host, port)
 		return
 	}
-	missing := func(m member) bool { return m.clientAddr == "" }
+	missing := func(m members.Member) bool { return m.ClientPort == "" }
 	if s.secureAddr == "" && (len(s.members) == 0 || slices.ContainsFunc(s.members, missing)) {
 		f.Require("clientPort")
-	}
-	for i, m := range s.members {
-		if m.clientAddr != "" && !strings.Contains(m.clientAddr, ":") {
-			s.members[i].clientAddr = net.JoinHostPort(host, m.clientAddr)
-		}
 	}
 }
 
@@ -178,68 +171,6 @@ func sessionLimit(f *config.File, key string, fallback time.Duration) time.Durat
 	return time.Duration(ms) * time.Millisecond
 }
 
-// members reads server.N=host:quorumPort:electionPort[:participant][;clientPort].
-func members(f *config.File) []member {
-	var list []member
-	for e := range f.Prefixed("server.") {
-		id, err := strconv.ParseUint(strings.TrimPrefix(e.Key, "server."), 10, 8)
-		if err != nil || id == 0 || id > 254 {
-			f.Reject(e.Key, "the number after server. must be from 1 to 254")
-			continue
-		}
-		addr, clientAddr, _ := strings.Cut(e.Value, ";")
-		quorumAddr, electionAddr, role, ok := cutMember(strings.TrimSpace(addr))
-		switch {
-		case !ok:
-			f.Reject(e.Key, "%q is not host:quorumPort:electionPort", e.Value)
-		case role != "" && role != "participant":
-			f.Reject(e.Key, "role %q: only participants are supported", role)
-		default:
-			list = append(list, member{id: id, quorumAddr: quorumAddr, electionAddr: electionAddr, clientAddr: strings.TrimSpace(clientAddr), text: e.Key + "=" + strings.TrimSuffix(strings.TrimSpace(addr), ":participant") + ":participant" + clientSuffix(clientAddr)})
-		}
-	}
-	slices.SortFunc(list, func(a, b member) int { return int(a.id) - int(b.id) })
-	return list
-}
-
-// clientSuffix is how /zookeeper/config shows the client address of a server line.
-func clientSuffix(addr string) string {
-	addr = strings.TrimSpace(addr)
-	switch {
-	case addr == "":
-		return ""
-	case strings.Contains(addr, ":"):
-		return ";" + addr
-	}
-	return ";0.0.0.0:" + addr
-}
-
-// cutMember takes apart host:quorumPort:electionPort[:role]; the host may be [IPv6].
-func cutMember(s string) (quorumAddr, electionAddr, role string, ok bool) {
-	host, rest := "", ""
-	if strings.HasPrefix(s, "[") {
-		host, rest, ok = strings.Cut(s[1:], "]:")
-	} else {
-		host, rest, ok = strings.Cut(s, ":")
-	}
-	parts := strings.Split(rest, ":")
-	if !ok || host == "" || len(parts) < 1 || len(parts) > 3 {
-		return "", "", "", false
-	}
-	for _, port := range parts[:min(2, len(parts))] {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return "", "", "", false
-		}
-	}
-	if len(parts) == 3 {
-		role = parts[2]
-	}
-	if len(parts) >= 2 {
-		electionAddr = net.JoinHostPort(host, parts[1])
-	}
-	return net.JoinHostPort(host, parts[0]), electionAddr, role, true
-}
-
 // readID finds out which of the members this node is.
 func (s *settings) readID() error {
 	if len(s.members) == 0 {
@@ -259,7 +190,7 @@ func (s *settings) readID() error {
 	if err != nil || s.id == 0 {
 		return config.Errorf("%s holds %.20q: it must be a number from 1 to 255", path, text)
 	}
-	if !slices.ContainsFunc(s.members, func(m member) bool { return m.id == s.id }) {
+	if _, ok := s.members.Find(s.id); !ok {
 		return config.Errorf("%s says %d, but the configuration has no server.%d", path, s.id, s.id)
 	}
 	return nil
@@ -270,12 +201,7 @@ func (s *settings) membership() []byte {
 	if len(s.members) == 0 {
 		return []byte{}
 	}
-	var b strings.Builder
-	for _, m := range s.members {
-		b.WriteString(m.text + "\n")
-	}
-	b.WriteString("version=0")
-	return []byte(b.String())
+	return []byte(s.members.Text(s.version))
 }
 
 // electionTicks, of raftTick each, is the silence after which a leader is given up. It does not follow tickTime far:

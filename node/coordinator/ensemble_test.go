@@ -55,6 +55,7 @@ type process struct {
 	id      int
 	dir     string
 	client  string
+	server  string           // its server line, without the client's address
 	program func() *exec.Cmd // nil for the test binary
 	command *exec.Cmd
 	exited  chan struct{}
@@ -95,6 +96,9 @@ func newEnsemble(t testing.TB, size int, settings ...string) *ensemble {
 	}
 	for i := range size {
 		p := &process{t: t, id: i + 1, dir: t.TempDir(), client: fmt.Sprintf("127.0.0.1:%d", ports[3*i])}
+		if size > 1 {
+			p.server = fmt.Sprintf("server.%d=127.0.0.1:%d:%d", p.id, ports[3*i+1], ports[3*i+2])
+		}
 		text := fmt.Sprintf("dataDir=%s\nclientPort=%d\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n%s%s\n",
 			p.dir, ports[3*i], members.String(), strings.Join(settings, "\n"))
 		writeFile(t, filepath.Join(p.dir, "zoo.cfg"), text)

@@ -32,7 +32,9 @@ func TestABrokenConfigurationIsOneClearSentence(t *testing.T) {
 		"unknown key":       {"dataDir=DIR\nclientPort=2181\nclientProt=2181\n", "", "zoo.cfg:3: clientProt: unknown key"},
 		"bad server line":   {"dataDir=DIR\nclientPort=2181\nserver.1=localhost\n", "1", `zoo.cfg:3: server.1: "localhost" is not host:quorumPort:electionPort`},
 		"bad server number": {"dataDir=DIR\nclientPort=2181\nserver.x=localhost:1:2\n", "1", "zoo.cfg:3: server.x: the number after server. must be from 1 to 254"},
-		"observer":          {"dataDir=DIR\nclientPort=2181\nserver.1=localhost:1:2:observer\n", "1", `zoo.cfg:3: server.1: role "observer": only participants are supported`},
+		"bad role":          {"dataDir=DIR\nclientPort=2181\nserver.1=localhost:1:2:king\n", "1", `zoo.cfg:3: server.1: role "king": it must be participant or observer`},
+		"only observers":    {"dataDir=DIR\nclientPort=2181\nserver.1=localhost:1:2:observer\nserver.2=localhost:3:4:observer\n", "1", "zoo.cfg:3: server.1: all are observers: somebody has to vote"},
+		"no dynamic file":   {"dataDir=DIR\nclientPort=2181\ndynamicConfigFile=DIR/none\n", "1", "zoo.cfg:3: dynamicConfigFile: configuration: open "},
 		"session limits":    {"dataDir=DIR\nclientPort=2181\nminSessionTimeout=9\nmaxSessionTimeout=8\n", "", "zoo.cfg:3: minSessionTimeout: 9 ms is more than maxSessionTimeout, 8 ms"},
 		"no myid":           {"dataDir=DIR\nclientPort=2181\n" + trio, "", "myid is missing: write the number of this node's server line into it"},
 		"myid not a number": {"dataDir=DIR\nclientPort=2181\n" + trio, "one", `myid holds "one": it must be a number from 1 to 255`},
@@ -164,7 +166,7 @@ func TestMalformedFramesEndOnlyTheirConnection(t *testing.T) {
 	}
 	_, line, _ := strings.Cut(string(cfg), "server.1=")
 	parts := strings.SplitN(line, ":", 3)
-	for _, b := range [][]byte{garbage(500), []byte("kdrill1\n"), append([]byte("kdrill1\n"), garbage(100)...)} {
+	for _, b := range [][]byte{garbage(500), []byte("kdrill2\n"), append([]byte("kdrill2\n"), garbage(100)...)} {
 		peer := dial(t, parts[0]+":"+parts[1])
 		peer.Write(b)
 		peer.Close()

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"kdrill/node/coordinator/tree"
 )
 
 // fourLetterWord writes the answer to one of ZooKeeper's four-letter words. The caller holds the state's read lock.
@@ -168,10 +170,18 @@ func conf(s *Server, b *strings.Builder) {
 		s.cfg.maxConnections, s.cfg.minSession.Milliseconds(), s.cfg.maxSession.Milliseconds())
 	fmt.Fprintf(b, "clientPortListenBacklog=-1\nserverId=%d\n", s.cfg.id)
 	if len(s.cfg.members) > 0 {
-		b.WriteString("electionAlg=3\npeerType=0\nmembership: \n")
-		b.Write(s.cfg.membership())
-		b.WriteByte('\n')
+		kind := 0
+		if s.observes() {
+			kind = 1
+		}
+		fmt.Fprintf(b, "electionAlg=3\npeerType=%d\nmembership: \n%s\n", kind, s.membership())
 	}
+}
+
+// membership is the data of /zookeeper/config.
+func (s *Server) membership() string {
+	data, _, _ := s.machine.Tree.Data(tree.ConfigPath)
+	return string(data)
 }
 
 func envi(_ *Server, b *strings.Builder) {

@@ -61,12 +61,14 @@ func (s *Server) metrics() []metric {
 		list = append(list, metric{"max_file_descriptor_count", int64(limit.Cur)})
 	}
 	if status := s.quorum.Status(); s.mode() == "leader" {
+		members := s.machine.Members()
+		observers := min(status.Listening, len(members)-members.Voters())
 		list = append(list,
 			metric{"leader_uptime", time.Now().UnixMilli() - s.stats.leading.Load()},
-			metric{"learners", int64(status.Voters - 1)},
+			metric{"learners", int64(status.Synced + status.Listening)},
 			metric{"synced_followers", int64(status.Synced)},
-			metric{"synced_observers", int64(0)},
-			metric{"synced_non_voting_followers", int64(0)},
+			metric{"synced_observers", int64(observers)},
+			metric{"synced_non_voting_followers", int64(status.Listening - observers)},
 			metric{"quorum_size", int64(status.Voters)},
 			metric{"pending_syncs", int64(0)},
 		)
@@ -77,6 +79,9 @@ func (s *Server) metrics() []metric {
 func (s *Server) peerState() string {
 	if s.mode() == "leader" {
 		return "leading - broadcast"
+	}
+	if s.observes() {
+		return "observing - broadcast"
 	}
 	return "following - broadcast"
 }

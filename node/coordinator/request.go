@@ -93,6 +93,9 @@ func (c *conn) propose(xid int32, op proto.Op, body []byte, start time.Time) err
 	if !c.server.submit(&command, &write{c, xid, op, start}) {
 		c.kill()
 	}
+	if op == proto.OpReconfig {
+		c.settle(0) // its reply is the only one that does not come in the order of the log
+	}
 	return nil
 }
 

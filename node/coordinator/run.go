@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"kdrill/node/coordinator/members"
 	"kdrill/node/coordinator/quorum"
-	"kdrill/node/coordinator/state"
 	"kdrill/node/coordinator/store"
 	"kdrill/node/memory"
 )
@@ -32,9 +32,6 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 	log := slog.New(slog.NewTextHandler(out, nil))
 	for _, e := range s.unused {
 		log.Info("setting known to ZooKeeper, not used", "key", e.Key, "line", e.Line)
-	}
-	if s.rules&state.AllowReconfig != 0 {
-		log.Warn("reconfigEnabled: members cannot be changed while the ensemble runs, reconfig is answered with unimplemented")
 	}
 	memory.Tune()
 	n, err := newNode(s, log)
@@ -86,7 +83,7 @@ func newNode(s *settings, log *slog.Logger) (n *node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	peers, quorumListener, err := s.peers()
+	quorumListener, err := s.quorumListener()
 	if err != nil {
 		return nil, err
 	}
@@ -95,14 +92,10 @@ func newNode(s *settings, log *slog.Logger) (n *node, err error) {
 			quorumListener.Close()
 		}
 	}()
-	voters := make([]uint64, 0, len(peers))
-	for id := range peers {
-		voters = append(voters, id)
-	}
 	st, found, err := store.Open(store.Config{
 		LogDir: filepath.Join(s.logDir, folder), SnapshotDir: filepath.Join(s.dataDir, folder),
 		SegmentBytes: 4 << 20, Trailing: min(1000, s.snapCount), Snapshots: s.snapRetain, Log: log,
-	}, voters)
+	}, s.quorumMembers(s.members).Genesis())
 	if err != nil {
 		return nil, err
 	}
@@ -114,31 +107,51 @@ func newNode(s *settings, log *slog.Logger) (n *node, err error) {
 	}
 	server := newServer(s, log, clients[0].Addr().String())
 	q, err := quorum.New(quorum.Config{
-		ID: s.id, Peers: peers, Listener: quorumListener, Store: st, Applier: server, Log: log,
+		ID: s.id, Addr: s.quorumAddr(), Members: s.quorumMembers(s.members), Listener: quorumListener, Store: st, Applier: server, Log: log,
 		Tick: raftTick, ElectionTicks: s.electionTicks(), SnapshotCount: s.snapCount, SnapshotBytes: 4 << 20,
 	})
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
 	server.quorum = q
-	log.Info("coordinator started", "id", s.id, "members", len(peers), "snapshot", found.SnapshotIndex, "entries", found.Entries, "data", s.dataDir)
+	server.meet()
+	log.Info("coordinator started", "id", s.id, "members", max(1, len(server.machine.Members())), "snapshot", found.SnapshotIndex, "entries", found.Entries, "data", s.dataDir)
 	return &node{server: server, quorum: q, clients: clients, admin: admin, metrics: metrics}, nil
 }
 
-// peers returns the addresses of all nodes and the listener on this one's.
-func (s *settings) peers() (map[uint64]string, net.Listener, error) {
+// quorumAddr is where the other members reach this node, "" if it is on its own.
+func (s *settings) quorumAddr() string {
+	if m, ok := s.members.Find(s.id); ok {
+		return m.QuorumAddr()
+	}
+	return ""
+}
+
+func (s *settings) quorumListener() (net.Listener, error) {
 	if len(s.members) == 0 {
-		return map[uint64]string{s.id: ""}, nil, nil
+		return nil, nil
 	}
-	peers := map[uint64]string{}
-	for _, m := range s.members {
-		peers[m.id] = m.quorumAddr
-	}
-	l, err := net.Listen("tcp", peers[s.id])
+	l, err := net.Listen("tcp", s.quorumAddr())
 	if err != nil {
-		return nil, nil, listenError(fmt.Sprintf("server.%d", s.id), err)
+		return nil, listenError(fmt.Sprintf("server.%d", s.id), err)
 	}
-	return peers, l, nil
+	return l, nil
+}
+
+// quorumMembers are members as the quorum knows them: a node on its own is the only voter.
+func (s *settings) quorumMembers(list members.List) quorum.Members {
+	q := quorum.Members{Voters: map[uint64]string{}, Observers: map[uint64]string{}}
+	for _, m := range list {
+		if m.Observer {
+			q.Observers[m.ID] = m.QuorumAddr()
+		} else {
+			q.Voters[m.ID] = m.QuorumAddr()
+		}
+	}
+	if len(list) == 0 {
+		q.Voters[s.id] = ""
+	}
+	return q
 }
 
 // listenAt listens on addr, or returns nil if that is empty.

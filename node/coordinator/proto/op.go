@@ -61,6 +61,8 @@ const (
 	MarshallingError        Code = -5
 	Unimplemented           Code = -6
 	BadArguments            Code = -8
+	NewConfigNoQuorum       Code = -13
+	ReconfigInProgress      Code = -14
 	NoNode                  Code = -101
 	NoAuth                  Code = -102
 	BadVersion              Code = -103
@@ -79,6 +81,7 @@ const (
 var codeNames = map[Code]string{
 	OK: "ok", RuntimeInconsistency: "runtime inconsistency", ConnectionLoss: "connection loss",
 	MarshallingError: "marshalling error", Unimplemented: "unimplemented", BadArguments: "bad arguments",
+	NewConfigNoQuorum: "no quorum of the new members", ReconfigInProgress: "another reconfiguration is on its way",
 	NoNode: "no node", NoAuth: "no auth", BadVersion: "bad version", NoChildrenForEphemerals: "no children for ephemerals",
 	NodeExists: "node exists", NotEmpty: "not empty", SessionExpired: "session expired", InvalidACL: "invalid acl",
 	AuthFailed: "auth failed", SessionMoved: "session moved",

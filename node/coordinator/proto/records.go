@@ -245,6 +245,18 @@ func (r *SetWatches) Decode2(d *Decoder) {
 	r.Persistent, r.Recursive = d.Strings(), d.Strings()
 }
 
+// Reconfig is the body of reconfig: server lines that join and the numbers of those that leave, or all Members; Version
+// is the one that the client knows, -1 for any.
+type Reconfig struct {
+	Joining, Leaving, Members string
+	Version                   int64
+}
+
+// Decode reads the record.
+func (r *Reconfig) Decode(d *Decoder) {
+	r.Joining, r.Leaving, r.Members, r.Version = d.String(), d.String(), d.String(), d.Long()
+}
+
 // PathKind is the body of addWatch (Kind is a mode), removeWatches and checkWatches.
 type PathKind struct {
 	Path string

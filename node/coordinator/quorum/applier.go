@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 )
 
 // task is work for the applier's goroutine; one group of fields is set.
@@ -32,6 +33,10 @@ type applier struct {
 	applied  uint64
 	barriers []task
 
+	conf    *raftpb.ConfState // Raft's members at applied
+	changed bool              // since the last snapshot
+	ended   <-chan struct{}   // closed when the node stops
+
 	snapshotAt uint64 // index of the last snapshot
 	grown      int    // bytes applied since
 	size       int    // bytes of the last snapshot
@@ -40,6 +45,7 @@ type applier struct {
 
 func (a *applier) run(life context.Context) error {
 	failed := make(chan error, 1)
+	a.ended = life.Done()
 	for {
 		select {
 		case <-life.Done():
@@ -66,6 +72,7 @@ func (a *applier) do(t task) error {
 		if err := a.restore(t.snapshot.GetData(), m.GetIndex()); err != nil {
 			return err
 		}
+		a.conf, a.changed = m.GetConfState(), false
 		a.node.cfg.Log.Info("state restored from the leader's snapshot", "index", m.GetIndex(), "bytes", len(t.snapshot.GetData()))
 	case t.done != nil:
 		a.barriers = append(a.barriers, t)
@@ -92,7 +99,12 @@ func (a *applier) apply(entries []*raftpb.Entry) error {
 	for _, e := range entries {
 		a.applied = e.GetIndex()
 		a.grown += len(e.GetData())
-		if e.GetType() != raftpb.EntryNormal {
+		if e.GetType() == raftpb.EntryConfChangeV2 {
+			a.node.cfg.Applier.Apply(batch) // which may be why there is a change
+			batch = nil
+			if err := a.changeMembers(e.GetData()); err != nil {
+				return fmt.Errorf("log entry %d: %w", e.GetIndex(), err)
+			}
 			continue
 		}
 		if len(e.GetData()) == 0 {
@@ -121,19 +133,37 @@ func (a *applier) apply(entries []*raftpb.Entry) error {
 	return nil
 }
 
+// changeMembers makes Raft change its members, and waits until it has.
+func (a *applier) changeMembers(data []byte) error {
+	cc := &raftpb.ConfChangeV2{}
+	if err := proto.Unmarshal(data, cc); err != nil {
+		return err
+	}
+	now := make(chan *raftpb.ConfState, 1)
+	a.node.inbox.put(func() { now <- a.node.rn.ApplyConfChange(cc) })
+	select {
+	case a.conf = <-now:
+	case <-a.ended:
+	}
+	a.changed = true
+	a.node.cfg.Log.Info("members changed", "voters", a.conf.GetVoters(), "before", a.conf.GetVotersOutgoing(), "without vote", a.conf.GetLearners())
+	return nil
+}
+
 // maybeSnapshot takes a snapshot if it is time and the last one is written.
 func (a *applier) maybeSnapshot(failed chan<- error) {
 	cfg := &a.node.cfg
 	// A state that is larger than what changed since is written less often, or most writing would be snapshots.
-	due := a.applied-a.snapshotAt >= cfg.SnapshotCount || a.grown >= max(cfg.SnapshotBytes, a.size)
+	due := a.changed || a.applied-a.snapshotAt >= cfg.SnapshotCount || a.grown >= max(cfg.SnapshotBytes, a.size)
 	if !due || a.applied == a.snapshotAt || !a.saving.CompareAndSwap(false, true) {
 		return
 	}
 	data, index := a.snapshot(), a.applied
-	a.snapshotAt, a.grown, a.size = index, 0, len(data)
+	conf, whole := a.conf, a.changed
+	a.snapshotAt, a.grown, a.size, a.changed = index, 0, len(data), false
 	go func() {
 		defer a.saving.Store(false)
-		if err := cfg.Store.SaveSnapshot(index, data); err != nil {
+		if err := cfg.Store.SaveSnapshot(index, conf, data, whole); err != nil {
 			failed <- err
 			return
 		}

@@ -10,6 +10,10 @@
 // A node serves while it knows a leader and has once caught up with it; without a leader it keeps what it has for a
 // grace of two election timeouts, then gives up: [Applier.Down].
 //
+// Who belongs to the ensemble is for the Applier to say ([Node.Meet], [Node.Try]); the leader makes Raft follow, in joint
+// steps. Nodes without a vote are Raft's learners: observers, a node that came to join, one that was removed and still
+// runs.
+//
 // Goroutines: the raft loop owns the RawNode; one writes the log, so that a slow disk does not silence heartbeats; one
 // applies entries, and calls the Applier; one writes snapshots; each peer has one that sends and one that receives. They
 // talk through mailboxes that never block the sender.

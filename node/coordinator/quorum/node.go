@@ -20,8 +20,9 @@ import (
 // Config describes one node of an ensemble.
 type Config struct {
 	ID       uint64
-	Peers    map[uint64]string // addresses of all nodes, this one too
-	Listener net.Listener      // for the other nodes; nil if there are none
+	Addr     string       // where the other nodes reach this one
+	Members  Members      // of the ensemble, as far as this node's configuration knows; its store may know better
+	Listener net.Listener // for the other nodes; nil if there are none
 	Store    *store.Store
 	Applier  Applier
 	Log      *slog.Logger
@@ -85,6 +86,8 @@ type Node struct {
 	campaignAt int             // tick of an election ahead of time, 0 for none
 	connected  map[uint64]bool // peers that this node has a connection to
 	reads      reads
+	heard      map[uint64]int  // tick of the last message of each peer
+	change     change          // of the members
 	forsaken   uint64          // a peer that only another leader can bring up to date
 	shipping   map[uint64]bool // peers that a snapshot is on its way to
 }
@@ -92,8 +95,9 @@ type Node struct {
 // Status is what a node knows of its ensemble.
 type Status struct {
 	Role
-	Voters int
-	Synced int // followers in step; only the leader knows
+	Voters    int
+	Synced    int // followers in step; only the leader knows
+	Listening int // nodes in step that have no vote
 }
 
 // New makes a node from what its store holds. The applier gets the newest snapshot, if there is one.
@@ -101,11 +105,15 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, inbox: newMailbox[func()](), writes: newMailbox[*raftpb.Message](), applies: newMailbox[task](),
 		outbox: outbox{node: cfg.ID}, nudge: make(chan struct{}, 1),
-		connected: map[uint64]bool{}, shipping: map[uint64]bool{},
+		connected: map[uint64]bool{}, heard: map[uint64]int{}, shipping: map[uint64]bool{},
 		reads: reads{question: uint64(time.Now().UnixNano())},
 	}
-	n.status.Store(&Status{Role: Role{ID: cfg.ID}, Voters: len(cfg.Peers)})
-	n.applier = applier{node: n, origins: map[uint64]*origin{}}
+	n.status.Store(&Status{Role: Role{ID: cfg.ID}, Voters: len(cfg.Members.Voters)})
+	_, conf, err := cfg.Store.InitialState()
+	if err != nil {
+		return nil, err
+	}
+	n.applier = applier{node: n, origins: map[uint64]*origin{}, conf: conf}
 	data, index, err := cfg.Store.Latest()
 	if err != nil {
 		return nil, err
@@ -118,12 +126,13 @@ func New(cfg Config) (*Node, error) {
 	n.rn, err = raft.NewRawNode(&raft.Config{
 		ID: cfg.ID, ElectionTick: cfg.ElectionTicks, HeartbeatTick: 2, Storage: cfg.Store, Applied: index,
 		AsyncStorageWrites: true, MaxSizePerMsg: 1 << 20, MaxInflightMsgs: 256, MaxUncommittedEntriesSize: 64 << 20,
-		CheckQuorum: true, PreVote: true, Logger: raftLogger{cfg.Log},
+		CheckQuorum: true, PreVote: true, StepDownOnRemoval: true, Logger: raftLogger{cfg.Log},
 	})
 	if err != nil {
 		return nil, err
 	}
-	n.transport = newTransport(cfg.ID, cfg.Listener, cfg.Peers, n, cfg.Log)
+	n.transport = newTransport(cfg.ID, cfg.Addr, cfg.Listener, n, cfg.Log)
+	n.transport.members(cfg.Members.Addrs())
 	return n, nil
 }
 
@@ -175,7 +184,7 @@ func (n *Node) loop(ctx, life context.Context) (err error) {
 	}()
 	ticker := time.NewTicker(n.cfg.Tick)
 	defer ticker.Stop()
-	if len(n.cfg.Peers) == 1 {
+	if n.voters() == 1 {
 		n.rn.Campaign()
 	}
 	leave := ctx.Done()
@@ -236,14 +245,20 @@ func (n *Node) tick() {
 	if n.forsaken != 0 {
 		n.transfer(n.forsaken)
 	}
+	n.listen()
+	n.reconcile()
 	n.publish()
 }
 
 func (n *Node) publish() {
-	s := Status{Role: n.role(), Voters: len(n.cfg.Peers)}
+	s := Status{Role: n.role(), Voters: n.voters()}
 	if n.state == raft.StateLeader {
 		for id, p := range n.rn.Status().Progress {
-			if id != n.cfg.ID && p.RecentActive && n.connected[id] {
+			switch {
+			case id == n.cfg.ID || !n.active(id):
+			case p.IsLearner:
+				s.Listening++
+			default:
 				s.Synced++
 			}
 		}
@@ -316,8 +331,9 @@ func (n *Node) ledBy() {
 	}
 	n.campaignAt = 0
 	if n.lead != n.cfg.ID {
-		n.forsaken = 0
+		n.forsaken, n.change = 0, change{}
 	}
+	n.heard[n.lead] = n.ticks
 	n.outbox.resend()
 	n.reads.again(n)
 	switch {
@@ -365,7 +381,7 @@ func (n *Node) transfer(except uint64) bool {
 	}
 	var heir, match uint64
 	for id, p := range n.rn.Status().Progress {
-		if id != n.cfg.ID && id != except && p.RecentActive && n.connected[id] && p.Match > match {
+		if id != n.cfg.ID && id != except && !p.IsLearner && n.active(id) && p.Match > match {
 			heir, match = id, p.Match
 		}
 	}
@@ -385,17 +401,30 @@ func (n *Node) ship(life context.Context, m *raftpb.Message) {
 	go n.transport.snapshot(life, m)
 }
 
+// active says whether a peer is there. Raft has a notion of that too, but forgets it at intervals.
+func (n *Node) active(id uint64) bool {
+	at, ever := n.heard[id]
+	return ever && n.connected[id] && n.ticks-at <= 2*n.cfg.ElectionTicks
+}
+
 // early makes this node stand for election soon if there is no leader then. The nodes take turns, so that they do
 // not split the vote.
 func (n *Node) early(except uint64) {
-	if n.campaignAt > 0 || n.lead != 0 || len(n.connected)+1 <= len(n.cfg.Peers)/2 {
+	if n.campaignAt > 0 || n.lead != 0 {
 		return
 	}
-	rank := 0
-	for id := range n.cfg.Peers {
-		if id < n.cfg.ID && id != except && n.connected[id] {
+	voters, rank, reached := n.rn.Status().Config.Voters.IDs(), 0, 1
+	for id := range n.connected {
+		if _, votes := voters[id]; !votes {
+			continue
+		}
+		reached++
+		if id < n.cfg.ID && id != except {
 			rank++
 		}
+	}
+	if _, votes := voters[n.cfg.ID]; !votes || reached <= len(voters)/2 {
+		return
 	}
 	n.campaignAt = n.ticks + 1 + 2*rank
 }
@@ -419,8 +448,12 @@ func (n *Node) greeted(from, lastIndex uint64) {
 
 func (n *Node) received(m *raftpb.Message) {
 	n.inbox.put(func() {
+		n.heard[m.GetFrom()] = n.ticks
 		if m.GetType() == raftpb.MsgHeartbeat { // the leader may not know yet that this log was emptied
 			m.Commit = new(min(m.GetCommit(), n.lastIndex()))
+		}
+		if (m.GetType() == raftpb.MsgVote || m.GetType() == raftpb.MsgPreVote) && !n.knows(m.GetFrom()) {
+			return
 		}
 		if err := n.rn.Step(m); err != nil && !errors.Is(err, raft.ErrProposalDropped) {
 			n.cfg.Log.Debug("raft message", "type", m.GetType(), "from", m.GetFrom(), "err", err)

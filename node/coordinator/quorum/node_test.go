@@ -20,17 +20,19 @@ func (silentApplier) Up(Role)              {}
 func (silentApplier) Down()                {}
 func (silentApplier) Heard([]int64)        {}
 
+var trio = Members{Voters: map[uint64]string{1: "one", 2: "two", 3: "three"}}
+
 // member is node id of three, which takes turns only when the test says so.
 func member(t *testing.T, id uint64) *Node {
 	t.Helper()
 	dir, log := t.TempDir(), slog.New(slog.DiscardHandler)
-	s, _, err := store.Open(store.Config{LogDir: dir, SnapshotDir: dir, SegmentBytes: 1 << 20, Trailing: 5, Snapshots: 1, Log: log}, []uint64{1, 2, 3})
+	s, _, err := store.Open(store.Config{LogDir: dir, SnapshotDir: dir, SegmentBytes: 1 << 20, Trailing: 5, Snapshots: 1, Log: log}, trio.Genesis())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	n, err := New(Config{
-		ID: id, Peers: map[uint64]string{1: "", 2: "", 3: ""}, Store: s, Applier: silentApplier{}, Log: log,
+		ID: id, Members: trio, Store: s, Applier: silentApplier{}, Log: log,
 		Tick: 25 * time.Millisecond, ElectionTicks: 12, SnapshotCount: 1000, SnapshotBytes: 1 << 20,
 	})
 	if err != nil {

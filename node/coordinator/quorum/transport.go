@@ -21,11 +21,11 @@ import (
 
 // Frames between nodes. Whoever wants to send dials; the other side only reads.
 //
-//	hello   "kdrill1\n" | uint64 from | uint64 to | uint64 last index of the sender's log
+//	hello   "kdrill2\n" | uint64 from | uint64 to | uint64 last index of the sender's log | uint16 length | the sender's address
 //	frame   uint32 length | byte kind | body
 const (
-	helloMagic   = "kdrill1\n"
-	helloSize    = len(helloMagic) + 24
+	helloMagic   = "kdrill2\n"
+	helloSize    = len(helloMagic) + 26
 	frameMessage = 1 // raftpb.Message
 	frameTouched = 2 // int64 session…
 	frameMax     = 1 << 30
@@ -54,42 +54,45 @@ type receiver interface {
 // transport carries frames to the other nodes over TCP.
 type transport struct {
 	id       uint64
+	addr     string // where the others reach this node
 	listener net.Listener
-	peers    map[uint64]*peer
 	to       receiver
 	log      *slog.Logger
+	wg       sync.WaitGroup
+
+	mu    sync.Mutex
+	peers map[uint64]*peer
+	life  context.Context // nil before run, done after it
 }
 
 // peer is another node, seen from here.
 type peer struct {
 	id      uint64
 	addr    string
+	guest   bool // it is not one of the members, it came by itself
 	queue   *mailbox[[]byte]
-	inbound atomic.Int32 // connections that it has to this node
+	inbound *atomic.Int32 // connections that it has to this node
+	stop    context.CancelFunc
 }
 
-func newTransport(id uint64, l net.Listener, addrs map[uint64]string, to receiver, log *slog.Logger) *transport {
-	t := &transport{id: id, listener: l, peers: map[uint64]*peer{}, to: to, log: log}
-	for other, addr := range addrs {
-		if other != id {
-			t.peers[other] = &peer{id: other, addr: addr, queue: newMailbox[[]byte]()}
-		}
-	}
-	return t
+func newTransport(id uint64, addr string, l net.Listener, to receiver, log *slog.Logger) *transport {
+	return &transport{id: id, addr: addr, listener: l, peers: map[uint64]*peer{}, to: to, log: log}
 }
 
 // run serves until ctx is done. It returns when every connection is closed.
 func (t *transport) run(ctx context.Context) {
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	if len(t.peers) == 0 {
+	defer t.wg.Wait()
+	if t.listener == nil {
 		return
 	}
 	stop := context.AfterFunc(ctx, func() { t.listener.Close() })
 	defer stop()
+	t.mu.Lock()
+	t.life = ctx
 	for _, p := range t.peers {
-		wg.Go(func() { t.send(ctx, p) })
+		t.start(p)
 	}
+	t.mu.Unlock()
 	for {
 		conn, err := t.listener.Accept()
 		if ctx.Err() != nil {
@@ -100,7 +103,7 @@ func (t *transport) run(ctx context.Context) {
 			time.Sleep(redial) // out of file descriptors, most likely
 			continue
 		}
-		wg.Go(func() {
+		t.wg.Go(func() {
 			if err := t.receive(ctx, conn); err != nil && ctx.Err() == nil {
 				t.log.Warn("connection of a peer closed", "remote", conn.RemoteAddr(), "err", err)
 			}
@@ -108,9 +111,100 @@ func (t *transport) run(ctx context.Context) {
 	}
 }
 
+// start connects to a peer. The caller holds mu and has seen that run runs.
+func (t *transport) start(p *peer) {
+	ctx, stop := context.WithCancel(t.life)
+	p.stop = stop
+	t.wg.Go(func() { t.send(ctx, p) })
+}
+
+// members makes the nodes in addrs the peers, beside guests that are here.
+func (t *transport) members(addrs map[uint64]string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id, p := range t.peers {
+		if addrs[id] == "" {
+			p.guest = true
+			if p.inbound.Load() == 0 {
+				t.forget(p)
+			}
+		}
+	}
+	for id, addr := range addrs {
+		if id != t.id {
+			t.reach(id, addr, false)
+		}
+	}
+}
+
+// welcome makes a node that came by itself a peer.
+func (t *transport) welcome(id uint64, addr string) *peer {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if p := t.peers[id]; p != nil && !p.guest {
+		return p
+	}
+	return t.reach(id, addr, true)
+}
+
+// reach makes a node at addr a peer. The caller holds mu.
+func (t *transport) reach(id uint64, addr string, guest bool) *peer {
+	p := t.peers[id]
+	if p != nil && p.addr == addr {
+		p.guest = guest
+		return p
+	}
+	inbound := &atomic.Int32{}
+	if p != nil {
+		inbound = p.inbound
+		t.forget(p)
+	}
+	p = &peer{id: id, addr: addr, guest: guest, queue: newMailbox[[]byte](), inbound: inbound}
+	t.peers[id] = p
+	if t.life != nil && t.life.Err() == nil {
+		t.start(p)
+	}
+	return p
+}
+
+func (t *transport) forget(p *peer) {
+	delete(t.peers, p.id)
+	if p.stop != nil {
+		p.stop()
+	}
+}
+
+// gone forgets a guest that has left.
+func (t *transport) gone(p *peer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := t.peers[p.id]; now != nil && now.guest && now.inbound.Load() == 0 {
+		t.forget(now)
+	}
+}
+
+func (t *transport) peer(id uint64) *peer {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.peers[id]
+}
+
+// present are the nodes that have a connection to this one.
+func (t *transport) present() map[uint64]bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	here := map[uint64]bool{}
+	for id, p := range t.peers {
+		if p.inbound.Load() > 0 {
+			here[id] = true
+		}
+	}
+	return here
+}
+
 // message queues a Raft message.
 func (t *transport) message(m *raftpb.Message) {
-	p := t.peers[m.GetTo()]
+	p := t.peer(m.GetTo())
 	if p == nil {
 		return
 	}
@@ -125,7 +219,7 @@ func (t *transport) message(m *raftpb.Message) {
 
 // touch queues signs of life of sessions.
 func (t *transport) touch(to uint64, sessions []int64) {
-	p := t.peers[to]
+	p := t.peer(to)
 	if p == nil {
 		return
 	}
@@ -147,7 +241,7 @@ func (p *peer) enqueue(frame []byte) {
 func (t *transport) snapshot(ctx context.Context, m *raftpb.Message) {
 	status := raft.SnapshotFailure
 	defer func() { t.to.snapshotSent(m.GetTo(), status) }()
-	p := t.peers[m.GetTo()]
+	p := t.peer(m.GetTo())
 	if p == nil {
 		return
 	}
@@ -191,6 +285,8 @@ func (t *transport) dial(ctx context.Context, p *peer) (net.Conn, error) {
 	hello = binary.BigEndian.AppendUint64(hello, t.id)
 	hello = binary.BigEndian.AppendUint64(hello, p.id)
 	hello = binary.BigEndian.AppendUint64(hello, t.to.lastIndex())
+	hello = binary.BigEndian.AppendUint16(hello, uint16(len(t.addr)))
+	hello = append(hello, t.addr...)
 	if _, err := conn.Write(hello); err != nil {
 		conn.Close()
 		return nil, err
@@ -260,21 +356,27 @@ func (t *transport) receive(ctx context.Context, conn net.Conn) error {
 	if _, err := io.ReadFull(conn, hello); err != nil {
 		return nil // a probe
 	}
-	from := binary.BigEndian.Uint64(hello[len(helloMagic):])
-	to := binary.BigEndian.Uint64(hello[len(helloMagic)+8:])
+	ids := hello[len(helloMagic):]
+	from, to, last := binary.BigEndian.Uint64(ids), binary.BigEndian.Uint64(ids[8:]), binary.BigEndian.Uint64(ids[16:])
 	switch {
 	case string(hello[:len(helloMagic)]) != helloMagic:
-		return errors.New("not a coordinator")
+		return errors.New("not a coordinator, or one of another version")
 	case to != t.id:
 		return fmt.Errorf("coordinator %d takes this node, which is %d, for %d: the server lines of their configurations differ", from, t.id, to)
-	case t.peers[from] == nil:
-		return fmt.Errorf("coordinator %d is not in the configuration", from)
+	case from == t.id || from == 0:
+		return fmt.Errorf("another coordinator has the number %d of this node: give one of them another myid", from)
+	}
+	addr := make([]byte, binary.BigEndian.Uint16(ids[24:]))
+	if _, err := io.ReadFull(conn, addr); err != nil {
+		return nil
 	}
 	conn.SetReadDeadline(time.Time{})
-	t.to.greeted(from, binary.BigEndian.Uint64(hello[len(helloMagic)+16:]))
-	t.peers[from].inbound.Add(1)
+	p := t.welcome(from, string(addr))
+	t.to.greeted(from, last)
+	p.inbound.Add(1)
 	defer func() {
-		if t.peers[from].inbound.Add(-1) == 0 {
+		if p.inbound.Add(-1) == 0 {
+			t.gone(p)
 			t.to.peerDown(from)
 		}
 	}()

@@ -17,6 +17,7 @@ const (
 	Expire        Kind = 4 // Session had no sign of life; only valid in Term
 	Ruled         Kind = 5 // like Request, with Rules
 	Reap          Kind = 6 // a container or znode with a time to live has reached its end: Path
+	Settle        Kind = 7 // the leader's verdict on the reconfiguration Change: OK or Code
 )
 
 // Rules are settings of the node that took a request; they travel with it, so that all nodes apply it alike.
@@ -27,6 +28,8 @@ const (
 	AllowTTL    Rules = 1 << iota // znodes with a time to live may be made
 	EnforceHard                   // hard limits of quotas are kept
 	AllowReconfig
+	StandaloneEnabled // an ensemble has at least two voters
+	SkipACL           // nobody is asked for permissions
 )
 
 // Command is one entry of the replicated log.
@@ -42,6 +45,8 @@ type Command struct {
 	Term      uint64
 	Rules     Rules
 	Path      string
+	Change    int64
+	Code      proto.Code
 }
 
 // Encode appends the command.
@@ -68,6 +73,9 @@ func (c *Command) Encode(e *proto.Encoder) {
 		e.Long(int64(c.Term))
 	case Reap:
 		e.String(c.Path)
+	case Settle:
+		e.Long(c.Change)
+		e.Int(int32(c.Code))
 	}
 }
 
@@ -87,6 +95,8 @@ func DecodeCommand(b []byte) (Command, error) {
 		c.Term = uint64(d.Long())
 	case Reap:
 		c.Path = d.String()
+	case Settle:
+		c.Change, c.Code = d.Long(), proto.Code(d.Int())
 	default:
 		return c, fmt.Errorf("command of unknown kind %d", c.Kind)
 	}

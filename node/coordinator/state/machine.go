@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"kdrill/node/coordinator/members"
 	"kdrill/node/coordinator/proto"
 	"kdrill/node/coordinator/tree"
 )
@@ -23,6 +24,9 @@ type Machine struct {
 
 	sessions map[int64]*Session
 	zxid     int64
+	members  members.List
+	version  int64   // of the members, see Version
+	change   *Change // of the members, on its way
 }
 
 // Result is what a command came to.
@@ -33,11 +37,16 @@ type Result struct {
 	Events []tree.Event
 	Opened *Session // the session that was created or attached
 	Closed int64    // the session that ended, 0 for none
+
+	Begun   bool // a reconfiguration is on its way; its outcome is that of a Settle command
+	Settled bool // a reconfiguration has come to an end
 }
 
 // New makes the state of a fresh ensemble; config is the data of /zookeeper/config.
 func New(config []byte) *Machine {
-	return &Machine{Tree: tree.New(config), sessions: map[int64]*Session{}}
+	m := &Machine{Tree: tree.New(config), sessions: map[int64]*Session{}}
+	m.members, m.version, _ = members.Read(string(config))
+	return m
 }
 
 // Zxid is the newest change.
@@ -61,6 +70,9 @@ func (m *Machine) Lead(term uint64) {
 	if epoch := int64(term) << 32; epoch > m.zxid {
 		m.zxid = epoch
 	}
+	if len(m.members) > 0 && m.version == 0 {
+		m.establish()
+	}
 }
 
 // Apply carries out the command that node proposed and that the log holds in term.
@@ -78,6 +90,8 @@ func (m *Machine) Apply(term, node uint64, c *Command) Result {
 		return m.closeSession(c)
 	case Reap:
 		return m.reap(c)
+	case Settle:
+		return m.settle(c)
 	}
 	return m.request(node, c)
 }
@@ -129,8 +143,11 @@ func (m *Machine) request(node uint64, c *Command) Result {
 		return Result{Zxid: m.zxid, Code: proto.SessionMoved}
 	case c.Op == proto.OpCloseSession:
 		return m.closeSession(c)
+	case c.Op == proto.OpReconfig:
+		return m.reconfig(c)
 	}
 	x := m.Tree.Begin(m.next(), c.Time, c.Auth)
+	x.Free = c.Rules&SkipACL != 0
 	x.Enforce = c.Rules&EnforceHard != 0
 	r := Result{Zxid: m.zxid}
 	d := proto.NewDecoder(c.Body)
@@ -187,10 +204,6 @@ func (q request) run(op proto.Op, d *proto.Decoder, e *proto.Encoder) proto.Code
 			return proto.MarshallingError
 		}
 		return encodeStat(e)(x.SetACL(r.Path, r.ACL, r.Version))
-	case proto.OpReconfig:
-		if q.rules&AllowReconfig == 0 {
-			return proto.ReconfigDisabled
-		}
 	}
 	return proto.Unimplemented
 }

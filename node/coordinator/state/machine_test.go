@@ -102,15 +102,19 @@ func TestAMultiThatFailsChangesNothing(t *testing.T) {
 }
 
 func TestASnapshotIsTheWholeState(t *testing.T) {
-	m := New([]byte("config"))
+	m := New([]byte(pair))
 	open(m, 7)
 	open(m, 9)
+	if r := m.Apply(2, node, reconfig("server.3=c:1:2;3", "", "", -1, allowed)); !r.Begun {
+		t.Error(r.Code)
+	}
 	m.Apply(2, node, create(7, "/e", proto.FlagEphemeral))
 	restored, err := Decode(proto.NewDecoder(body(m.Encode)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if restored.Zxid() != m.Zxid() || !cmp.Equal(restored.Sessions(), m.Sessions()) || restored.Tree.Len() != m.Tree.Len() {
+	if restored.Zxid() != m.Zxid() || !cmp.Equal(restored.Sessions(), m.Sessions()) || restored.Tree.Len() != m.Tree.Len() ||
+		restored.Members().Text(0) != m.Members().Text(0) || restored.Change().To.Text(0) != m.Change().To.Text(0) {
 		t.Errorf("%x %v", restored.Zxid(), restored.Sessions())
 	}
 	// Both go on alike.

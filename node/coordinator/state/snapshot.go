@@ -3,13 +3,15 @@ package state
 import (
 	"bytes"
 
+	"kdrill/node/coordinator/members"
 	"kdrill/node/coordinator/proto"
 	"kdrill/node/coordinator/tree"
 )
 
 // Encode appends the whole state:
 //
-//	int64 zxid | int32 count | count x session (id, timeout, password, owner) | tree
+//	int64 zxid | int32 count | count x session (id, timeout, password, owner) | tree | change, if there is one
+//	change     int64 number | string members
 func (m *Machine) Encode(e *proto.Encoder) {
 	e.Long(m.zxid)
 	sessions := m.Sessions()
@@ -21,6 +23,10 @@ func (m *Machine) Encode(e *proto.Encoder) {
 		e.Long(int64(s.Owner))
 	}
 	m.Tree.Encode(e)
+	if m.change != nil {
+		e.Long(m.change.Number)
+		e.String(m.change.To.Text(0))
+	}
 }
 
 // Decode reads what Encode wrote.
@@ -35,5 +41,16 @@ func Decode(d *proto.Decoder) (*Machine, error) {
 		return nil, err
 	}
 	m.Tree = t
-	return m, nil
+	config, _, _ := t.Data(tree.ConfigPath)
+	if m.members, m.version, err = members.Read(string(config)); err != nil {
+		return nil, err
+	}
+	if len(d.Rest()) > 0 {
+		c := &Change{Number: d.Long()}
+		if c.To, _, err = members.Read(d.String()); err != nil {
+			return nil, err
+		}
+		m.change = c
+	}
+	return m, d.Err()
 }

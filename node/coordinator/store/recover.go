@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 )
 
 // Recovery is what Open found.
@@ -44,10 +45,16 @@ func fileName(prefix string, n uint64) string { return fmt.Sprintf("%s-%016x", p
 // snapshot is a snapshot file's content.
 type snapshot struct {
 	mark
+	conf *raftpb.ConfState // nil if the file is of a time when it was not written down
 	data []byte
 }
 
-// readSnapshot reads a snapshot file: one frame of index, term (8 bytes each) and data.
+// hasNodes is set in the index of a snapshot that says which nodes there were.
+const hasNodes = 1 << 63
+
+// readSnapshot reads a snapshot file: one frame of
+//
+//	uint64 index | uint64 term | uvarint length | ConfState of Raft | data
 func readSnapshot(path string) (snapshot, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -57,7 +64,18 @@ func readSnapshot(path string) (snapshot, error) {
 	if !ok || len(payload) < 16 {
 		return snapshot{}, fmt.Errorf("%s is not whole", path)
 	}
-	return snapshot{mark{binary.BigEndian.Uint64(payload), binary.BigEndian.Uint64(payload[8:])}, payload[16:]}, nil
+	index, term, data := binary.BigEndian.Uint64(payload), binary.BigEndian.Uint64(payload[8:]), payload[16:]
+	found := snapshot{mark: mark{index &^ hasNodes, term}, data: data}
+	if index&hasNodes == 0 {
+		return found, nil
+	}
+	r := &reader{b: data}
+	nodes := r.bytes(r.uvarint())
+	found.conf, found.data = &raftpb.ConfState{}, r.b
+	if r.bad || proto.Unmarshal(nodes, found.conf) != nil {
+		return snapshot{}, fmt.Errorf("%s is unreadable", path)
+	}
+	return found, nil
 }
 
 // newestSnapshot reads the newest snapshot that is whole and names those that are not.

@@ -36,9 +36,9 @@ const reserveBytes = 512 << 10
 type Store struct {
 	*raft.MemoryStorage
 
-	cfg    Config
-	voters []uint64
-	state  *raftpb.HardState // as it was found
+	cfg   Config
+	state *raftpb.HardState // as it was found
+	conf  *raftpb.ConfState // as it was at the snapshot that was found
 
 	mu       sync.Mutex // guards the file; held by Append and while files are removed
 	file     *os.File
@@ -54,8 +54,9 @@ type Store struct {
 	waiting *raftpb.HardState
 }
 
-// Open reads the folders, which it creates if need be. voters are the nodes of the ensemble.
-func Open(cfg Config, voters []uint64) (*Store, Recovery, error) {
+// Open reads the folders, which it creates if need be. genesis are the nodes of a fresh ensemble: who belongs to it
+// later is part of its snapshots.
+func Open(cfg Config, genesis *raftpb.ConfState) (*Store, Recovery, error) {
 	for _, dir := range []string{cfg.LogDir, cfg.SnapshotDir} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, Recovery{}, err
@@ -76,9 +77,12 @@ func Open(cfg Config, voters []uint64) (*Store, Recovery, error) {
 	if h.state, err = committed(h.state, snap.index, uint64(len(entries))); err != nil {
 		return nil, Recovery{}, fmt.Errorf("%s: %w", cfg.LogDir, err)
 	}
-	s := &Store{MemoryStorage: raft.NewMemoryStorage(), cfg: cfg, voters: voters, state: h.state, latest: h.state}
+	s := &Store{MemoryStorage: raft.NewMemoryStorage(), cfg: cfg, state: h.state, conf: genesis, latest: h.state}
+	if snap.conf != nil {
+		s.conf = snap.conf
+	}
 	if snap.index > 0 {
-		if err := s.MemoryStorage.ApplySnapshot(s.meta(snap.mark)); err != nil {
+		if err := s.MemoryStorage.ApplySnapshot(meta(snap.mark, s.conf)); err != nil {
 			return nil, Recovery{}, err
 		}
 	}
@@ -269,19 +273,20 @@ func appendTail(entries, next []*raftpb.Entry) []*raftpb.Entry {
 // install keeps a snapshot that the leader sent.
 func (s *Store) install(snap *raftpb.Snapshot) error {
 	m := mark{snap.GetMetadata().GetIndex(), snap.GetMetadata().GetTerm()}
-	if err := s.writeSnapshot(m, snap.GetData()); err != nil {
+	conf := snap.GetMetadata().GetConfState()
+	if err := s.writeSnapshot(m, conf, snap.GetData()); err != nil {
 		return err
 	}
 	s.reached(m.index)
 	if err := s.write(appendMark(nil, m)); err != nil {
 		return err
 	}
-	return s.MemoryStorage.ApplySnapshot(s.meta(m))
+	return s.MemoryStorage.ApplySnapshot(meta(m, conf))
 }
 
-// InitialState implements raft.Storage: the voters are those of the configuration.
+// InitialState implements raft.Storage.
 func (s *Store) InitialState() (*raftpb.HardState, *raftpb.ConfState, error) {
-	return s.state, &raftpb.ConfState{Voters: s.voters}, nil
+	return s.state, s.conf, nil
 }
 
 // Snapshot implements raft.Storage: it reads the newest snapshot from disk.
@@ -291,7 +296,10 @@ func (s *Store) Snapshot() (*raftpb.Snapshot, error) {
 		s.cfg.Log.Warn("no snapshot to send", "err", err)
 		return nil, raft.ErrSnapshotTemporarilyUnavailable
 	}
-	snap := s.meta(found.mark)
+	snap := meta(found.mark, found.conf)
+	if found.conf == nil {
+		snap.Metadata.ConfState = s.conf
+	}
 	snap.Data = found.data
 	return snap, nil
 }
@@ -302,9 +310,9 @@ func (s *Store) Latest() ([]byte, uint64, error) {
 	return found.data, found.index, err
 }
 
-func (s *Store) meta(m mark) *raftpb.Snapshot {
+func meta(m mark, conf *raftpb.ConfState) *raftpb.Snapshot {
 	return &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
-		Index: proto.Uint64(m.index), Term: proto.Uint64(m.term), ConfState: &raftpb.ConfState{Voters: s.voters},
+		Index: proto.Uint64(m.index), Term: proto.Uint64(m.term), ConfState: conf,
 	}}
 }
 
@@ -322,8 +330,10 @@ func (s *Store) Close() error {
 	return errors.Join(err, s.file.Truncate(s.size), s.file.Close())
 }
 
-// SaveSnapshot keeps data, the state after entry index, and removes what it makes needless.
-func (s *Store) SaveSnapshot(index uint64, data []byte) error {
+// SaveSnapshot keeps data, the state after entry index, with the nodes of the ensemble as they are then, and removes
+// what it makes needless. If the nodes have changed since the last one (whole), no earlier entry stays: who joins has to
+// begin with this snapshot.
+func (s *Store) SaveSnapshot(index uint64, conf *raftpb.ConfState, data []byte, whole bool) error {
 	term, err := s.Term(index)
 	if errors.Is(err, raft.ErrCompacted) {
 		return nil // the leader has sent a newer one meanwhile
@@ -331,10 +341,14 @@ func (s *Store) SaveSnapshot(index uint64, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("snapshot at %d: %w", index, err)
 	}
-	if err := s.writeSnapshot(mark{index, term}, data); err != nil {
+	if err := s.writeSnapshot(mark{index, term}, conf, data); err != nil {
 		return fmt.Errorf("snapshot in %s: %w", s.cfg.SnapshotDir, err)
 	}
-	if err := s.Compact(index - s.trailing(index)); err != nil && !errors.Is(err, raft.ErrCompacted) {
+	trailing := uint64(0)
+	if !whole {
+		trailing = s.trailing(index)
+	}
+	if err := s.Compact(index - trailing); err != nil && !errors.Is(err, raft.ErrCompacted) {
 		return err
 	}
 	return s.purge()
@@ -360,11 +374,16 @@ func (s *Store) trailing(index uint64) uint64 {
 	return count
 }
 
-func (s *Store) writeSnapshot(m mark, data []byte) error {
-	payload := make([]byte, 0, 16+len(data))
-	payload = binary.BigEndian.AppendUint64(payload, m.index)
+func (s *Store) writeSnapshot(m mark, conf *raftpb.ConfState, data []byte) error {
+	nodes, err := proto.Marshal(conf)
+	if err != nil {
+		return err
+	}
+	payload := make([]byte, 0, 32+len(nodes)+len(data))
+	payload = binary.BigEndian.AppendUint64(payload, m.index|hasNodes)
 	payload = binary.BigEndian.AppendUint64(payload, m.term)
-	payload = append(payload, data...)
+	payload = binary.AppendUvarint(payload, uint64(len(nodes)))
+	payload = append(append(payload, nodes...), data...)
 	return replaceFile(s.cfg.SnapshotDir, fileName("snapshot", m.index), appendFrame(nil, payload))
 }
 

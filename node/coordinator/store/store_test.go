@@ -12,7 +12,10 @@ import (
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
 )
+
+var trio = &raftpb.ConfState{Voters: []uint64{1, 2, 3}}
 
 func config(dir string) Config {
 	return Config{LogDir: dir, SnapshotDir: dir, SegmentBytes: 1 << 20, Trailing: 5, Snapshots: 2, Log: slog.New(slog.DiscardHandler)}
@@ -20,7 +23,7 @@ func config(dir string) Config {
 
 func open(t *testing.T, c Config) (*Store, Recovery) {
 	t.Helper()
-	s, found, err := Open(c, []uint64{1, 2, 3})
+	s, found, err := Open(c, trio)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +170,7 @@ func TestSnapshotsMakeOldSegmentsAndEntriesGo(t *testing.T) {
 	for i := range uint64(100) {
 		appendAll(t, s, Batch{State: hardState(1, 1, i), Entries: entries(1, i+1, i+1)})
 		if (i+1)%20 == 0 {
-			if err := s.SaveSnapshot(i+1, fmt.Appendf(nil, "state %d", i+1)); err != nil {
+			if err := s.SaveSnapshot(i+1, trio, fmt.Appendf(nil, "state %d", i+1), false); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -198,11 +201,37 @@ func TestSnapshotsMakeOldSegmentsAndEntriesGo(t *testing.T) {
 	}
 }
 
+// Who belongs to the ensemble is part of a snapshot; a joiner cannot begin with entries before it.
+func TestTheNodesAreThoseOfTheSnapshot(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, config(dir))
+	appendAll(t, s, Batch{State: hardState(1, 1, 3), Entries: entries(1, 1, 3)})
+	next := &raftpb.ConfState{Voters: []uint64{2, 3, 4}, Learners: []uint64{9}, VotersOutgoing: []uint64{1, 2, 3}, AutoLeave: new(true)}
+	if err := s.SaveSnapshot(2, next, []byte("state"), true); err != nil {
+		t.Fatal(err)
+	}
+	if first, _ := s.FirstIndex(); first != 3 {
+		t.Errorf("the log goes on at %d", first)
+	}
+	sent, err := s.Snapshot()
+	if err != nil || !proto.Equal(sent.GetMetadata().GetConfState(), next) || string(sent.GetData()) != "state" {
+		t.Errorf("%v %v", sent, err)
+	}
+	s.Close()
+	s, _ = open(t, config(dir))
+	if _, conf, err := s.InitialState(); err != nil || !proto.Equal(conf, next) {
+		t.Errorf("%v %v", conf, err)
+	}
+	if data, index, err := s.Latest(); string(data) != "state" || index != 2 || err != nil {
+		t.Errorf("%q %d %v", data, index, err)
+	}
+}
+
 func TestASnapshotOfTheLeaderReplacesTheLog(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, config(dir))
 	appendAll(t, s, Batch{Entries: entries(1, 1, 9)}) // never committed beyond 3
-	snap := s.meta(mark{6, 2})
+	snap := meta(mark{6, 2}, trio)
 	snap.Data = []byte("theirs")
 	appendAll(t, s, Batch{State: hardState(2, 0, 6), Snapshot: snap}, Batch{Entries: entries(2, 7, 8)})
 	for range 2 {
@@ -226,7 +255,7 @@ func TestACrashBetweenTheSnapshotAndItsMark(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, config(dir))
 	appendAll(t, s, Batch{Entries: entries(1, 1, 9)})
-	if err := s.writeSnapshot(mark{6, 2}, []byte("theirs")); err != nil {
+	if err := s.writeSnapshot(mark{6, 2}, trio, []byte("theirs")); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
@@ -258,7 +287,7 @@ func TestTheCommitIndexIsThatOfTheLogAndTheSnapshot(t *testing.T) {
 		if err := os.Remove(c.SnapshotDir); err != nil {
 			t.Fatal(err)
 		}
-		snap := s.meta(mark{9, 2})
+		snap := meta(mark{9, 2}, trio)
 		snap.Data = []byte("theirs")
 		if err := s.Append([]Batch{{State: hardState(2, 0, 9), Snapshot: snap}}); err == nil {
 			t.Fatal("the snapshot was written nowhere")
@@ -273,7 +302,7 @@ func TestTheCommitIndexIsThatOfTheLogAndTheSnapshot(t *testing.T) {
 		s, _ := open(t, c)
 		appendAll(t, s, Batch{State: hardState(1, 1, 0), Entries: entries(1, 1, 5)}, Batch{State: hardState(1, 1, 2)})
 		appendAll(t, s, Batch{State: hardState(1, 1, 4)})
-		if err := s.SaveSnapshot(4, []byte("own")); err != nil {
+		if err := s.SaveSnapshot(4, trio, []byte("own"), false); err != nil {
 			t.Fatal(err)
 		}
 		s.file.Close()

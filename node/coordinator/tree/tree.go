@@ -61,12 +61,15 @@ func (t *Tree) intern(acl []proto.ACL) []proto.ACL {
 	return acl
 }
 
+// ConfigPath is the znode that holds the members of the ensemble.
+const ConfigPath = "/zookeeper/config"
+
 // New makes the tree that a fresh ensemble has; config is the data of /zookeeper/config.
 func New(config []byte) *Tree {
 	t := empty()
-	for _, path := range []string{"/", "/zookeeper", "/zookeeper/config", "/zookeeper/quota"} {
+	for _, path := range []string{"/", "/zookeeper", ConfigPath, "/zookeeper/quota"} {
 		n := &znode{acl: t.anyone, data: []byte{}}
-		if path == "/zookeeper/config" {
+		if path == ConfigPath {
 			n.data, n.aversion = config, -1
 			n.acl = []proto.ACL{{Perms: proto.PermRead, ID: proto.ID{Scheme: "world", ID: "anyone"}}}
 		}
