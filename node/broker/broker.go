@@ -17,6 +17,7 @@ import (
 	"kdrill/node/broker/controller"
 	"kdrill/node/broker/group"
 	"kdrill/node/broker/metadata"
+	"kdrill/node/broker/quota"
 	"kdrill/node/broker/replica"
 	"kdrill/node/broker/settings"
 	"kdrill/node/broker/txn"
@@ -37,6 +38,8 @@ type Broker struct {
 	cache            *metadata.Cache
 	configs          *topicConfigs
 	entities         *entities
+	quotas           *quota.Quotas
+	connections      *connections
 	acls             *acls // nil: everybody may do everything
 	replicas         *replica.Replicas
 	controller       *controller.Controller
@@ -62,7 +65,9 @@ func (b *Broker) assemble(dir *log.Dir) {
 	b.producerIDs = &producerIDs{zk: b.zk, broker: s.BrokerID}
 	b.registration = newRegistration(b.zk, s.BrokerID, b.describe, s.ZooKeeper.SessionTimeout*4/3+500*time.Millisecond, b.log)
 	b.configs = newTopicConfigs(b.zk, b.topicConfigChanged, b.brokerConfigChanged, b.log)
-	b.entities = newEntities(b.zk, func() {}, b.log)
+	b.quotas = quota.New(quota.Windows{Count: int(s.Int("quota.window.num")), Size: time.Duration(s.Int("quota.window.size.seconds")) * time.Second})
+	b.connections = newConnections(s.Values, b.quotas, b.log)
+	b.entities = newEntities(b.zk, b.limitsChanged, b.log)
 	b.configs.others = b.entities.Take
 	b.acls = newACLs(b.zk, s, b.log)
 	b.replicas = replica.New(replica.Config{

@@ -63,7 +63,8 @@ func takeInternal(req *kmsg.ProduceRequest, clientID string) (refused []kmsg.Pro
 // fetch reads records, with the same hint.
 func (b *Broker) fetch(ctx context.Context, r *wire.Request) kmsg.Response {
 	req := r.Body.(*kmsg.FetchRequest)
-	resp, done := b.replicas.FetchLent(ctx, req, b.mayFetch(r, req))
+	resp, waited, done := b.replicas.FetchLent(ctx, req, b.mayFetch(r, req))
+	r.Waited = waited
 	r.Written(done)
 	var leaders []int32
 	for i := range resp.Topics {

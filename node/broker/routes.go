@@ -52,6 +52,8 @@ func (b *Broker) routes() map[int16]handler {
 		44: on(b.incrementalAlterConfigs),
 		45: on(b.controller.AlterPartitionAssignments),
 		46: on(b.controller.ListPartitionReassignments),
+		48: on(b.describeQuotas),
+		49: on(b.alterQuotas),
 		50: on(b.describeScram),
 		51: on(b.alterScram),
 		56: on(b.controller.AlterPartition),
@@ -67,6 +69,9 @@ func (b *Broker) routes() map[int16]handler {
 func (b *Broker) Serve(ctx context.Context, r *wire.Request) kmsg.Response {
 	began := time.Now()
 	r.Written(func() { b.requests.served(r.Body, time.Since(began)) })
+	if b.quotas.Any() {
+		return b.limited(ctx, r, began)
+	}
 	return b.handlers[r.Key](ctx, r)
 }
 
@@ -80,6 +85,7 @@ func (b *Broker) server(listener string) *wire.Server {
 		}),
 		Listener:        listener,
 		Security:        b.settings.Security[listener].Security(b.credential),
+		Arrive:          b.connections.Arrive,
 		MaxRequestBytes: int(b.settings.Int("socket.request.max.bytes")),
 		MaxIdle:         b.settings.Millis("connections.max.idle.ms"),
 		Log:             b.log,

@@ -81,6 +81,7 @@ func (b *Broker) load(ctx context.Context, dir *log.Dir) error {
 	if err := b.entities.Load(ctx); err != nil {
 		return fmt.Errorf("read users, clients and ips: %w", err)
 	}
+	b.limitsChanged()
 	if err := b.loadConfigs(ctx); err != nil {
 		return fmt.Errorf("read the broker's configuration: %w", err)
 	}

@@ -212,6 +212,7 @@ func TestSecuredBrokers(t *testing.T) {
 	t.Run("authentications expire", s.testExpiry)
 	t.Run("kcat", s.testKcatSecured)
 	t.Run("access control lists", s.testACLs)
+	t.Run("quotas", s.testQuotas)
 	t.Run("no secret is in a log", s.testLogs)
 }
 

@@ -23,6 +23,8 @@ type Request struct {
 	Body          kmsg.Request
 	Conn          *ConnInfo
 
+	// Waited is set by the handler: for so long it only waited for others.
+	Waited time.Duration
 	// Throttle is set by the handler: the connection rests so long after its answer (KIP-219).
 	Throttle time.Duration
 
@@ -55,10 +57,12 @@ type Handler interface {
 
 // Server serves the connections of one listener.
 type Server struct {
-	Handler         Handler
-	Table           Table // ApiVersions is answered from it
-	Listener        string
-	Security        Security
+	Handler  Handler
+	Table    Table // ApiVersions is answered from it
+	Listener string
+	Security Security
+	// Arrive lets a connection in, optional. With an error it is closed, after a rest; leave is called at its end.
+	Arrive          func(from net.Addr) (leave func(), rest time.Duration, err error)
 	MaxRequestBytes int           // socket.request.max.bytes
 	MaxIdle         time.Duration // connections.max.idle.ms; 0 is forever
 	Log             *slog.Logger
@@ -97,6 +101,15 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	if s.Arrive != nil {
+		leave, wait, err := s.Arrive(conn.RemoteAddr())
+		defer leave()
+		if err != nil {
+			rest(ctx, wait)
+			s.Log.Info("connection refused", "client", conn.RemoteAddr(), "listener", s.Listener, "err", err)
+			return
+		}
+	}
 	info := &ConnInfo{Remote: conn.RemoteAddr(), Local: conn.LocalAddr(), Listener: s.Listener, Principal: Anonymous}
 	secured, err := s.secure(ctx, conn, info)
 	if err != nil {

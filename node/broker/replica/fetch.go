@@ -15,19 +15,20 @@ const readCommitted = 1
 // consumer reads below the high watermark, or the last stable offset if it reads what is committed only; a follower up to the log's end. Versions 0 to 17;
 // below 4 there is nothing to answer with, since records are kept in message format 2 only.
 func (r *Replicas) Fetch(ctx context.Context, req *kmsg.FetchRequest) *kmsg.FetchResponse {
-	resp, _ := r.FetchLent(ctx, req, nil)
+	resp, _, _ := r.FetchLent(ctx, req, nil)
 	return resp
 }
 
 // FetchLent is [Replicas.Fetch] of those topics that may be read, nil is all, with records in memory that is lent: whoever
-// calls done must not use them any more.
-func (r *Replicas) FetchLent(ctx context.Context, req *kmsg.FetchRequest, may func(topic string) bool) (resp *kmsg.FetchResponse, done func()) {
+// calls done must not use them any more. waited is the time in which there was nothing to do.
+func (r *Replicas) FetchLent(ctx context.Context, req *kmsg.FetchRequest, may func(topic string) bool) (resp *kmsg.FetchResponse, waited time.Duration, done func()) {
 	lent := &loan{from: &r.lender}
-	return r.fetch(ctx, req, may, lent), lent.end
+	resp, waited = r.fetch(ctx, req, may, lent)
+	return resp, waited, lent.end
 }
 
-func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, may func(topic string) bool, lent *loan) *kmsg.FetchResponse {
-	resp := req.ResponseKind().(*kmsg.FetchResponse)
+func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, may func(topic string) bool, lent *loan) (resp *kmsg.FetchResponse, waited time.Duration) {
+	resp = req.ResponseKind().(*kmsg.FetchResponse)
 	by := reader{id: req.ReplicaID, brokerEpoch: -1}
 	if req.Version >= 15 {
 		by = reader{id: req.ReplicaState.ID, brokerEpoch: req.ReplicaState.Epoch}
@@ -39,7 +40,7 @@ func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, may func(t
 	turn, err := r.sessions.begin(req, by.follows(), time.Now())
 	if err != nil {
 		resp.ErrorCode = err.Code
-		return resp
+		return resp, 0
 	}
 	f := &fetch{
 		by: by, may: may, wants: turn.wants, version: req.Version, lent: lent,
@@ -55,7 +56,7 @@ func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, may func(t
 	f.run(ctx, time.Duration(req.MaxWaitMillis)*time.Millisecond)
 	f.freshen()
 	turn.answer(resp, f)
-	return resp
+	return resp, f.waited
 }
 
 // fetch is one request as it is served. parts and readings go with wants, index by index.
@@ -69,6 +70,7 @@ type fetch struct {
 	readings           []reading
 	size               int
 	urgent             bool // something has to be told at once
+	waited             time.Duration
 	lent               *loan
 }
 
@@ -131,11 +133,15 @@ func (f *fetch) run(ctx context.Context, wait time.Duration) {
 		if f.enough() {
 			return
 		}
+		idle, over := time.Now(), false
 		select {
 		case <-w:
 		case <-late:
-			return
+			over = true
 		case <-ctx.Done():
+			over = true
+		}
+		if f.waited += time.Since(idle); over {
 			return
 		}
 	}
