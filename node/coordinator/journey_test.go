@@ -390,6 +390,9 @@ func TestALeaderThatHangsIsReplacedAndNoSessionEnds(t *testing.T) {
 	must[string](t)(c.Create("/mine", nil, zk.FlagEphemeral, anyone))
 	leader.signal(syscall.SIGSTOP)
 	stopped := time.Now()
+	eventually(t, "another node leads", func() bool {
+		return slices.ContainsFunc(e.nodes, func(p *process) bool { return p != leader && p.mode() == "leader" })
+	})
 	must[*zk.Stat](t)(c.Set("/mine", []byte("x"), -1))
 	t.Logf("the next write took %v", time.Since(stopped).Round(time.Millisecond))
 	leader.signal(syscall.SIGCONT)
