@@ -90,6 +90,7 @@ func TestThreeBrokers(t *testing.T) {
 	t.Run("a broker that cannot start says why", c.testRefusedStarts)
 	t.Run("a cluster lives below a chroot", c.testChroot)
 	t.Run("kcat", c.testKcat)
+	t.Run("kcat of earlier times", c.testOldKcat)
 	t.Run("a leader is killed", c.testKilledLeader)
 	t.Run("a leader is stopped", c.testStoppedLeader)
 	t.Run("the controller is killed", c.testKilledController)

@@ -67,3 +67,23 @@ func isTimeout(err error) bool {
 	timeout, ok := err.(net.Error)
 	return ok && timeout.Timeout()
 }
+
+// testOldKcat speaks as clients of Kafka 0.9 and 0.10 do, whose messages have formats 0 and 1.
+func (c *testCluster) testOldKcat(t *testing.T) {
+	c.create(t, "old-formats", 1, nil)
+	n := 0
+	for _, version := range []string{"0.9.0.1", "0.10.2.0"} {
+		old := []string{"-t", "old-formats", "-X", "api.version.request=false", "-X", "broker.version.fallback=" + version}
+		for _, codec := range []string{"none", "gzip", "snappy", "lz4"} {
+			c.kcat(t, "k:"+version+" "+codec+"\nk:again "+codec+"\n", append(old, "-P", "-K:", "-z", codec)...)
+			n += 2
+		}
+		out := c.kcat(t, "", append(old, "-C", "-e", "-o", "beginning", "-K:")...)
+		if strings.Count(out, "k:") != n || !strings.Contains(out, "k:"+version+" lz4\n") || !strings.Contains(out, "k:again snappy\n") {
+			t.Errorf("as %s:\n%s", version, out)
+		}
+	}
+	if out := c.kcat(t, "", "-C", "-t", "old-formats", "-e", "-o", "beginning", "-K:"); strings.Count(out, "k:") != n {
+		t.Errorf("as today's clients do:\n%s", out)
+	}
+}

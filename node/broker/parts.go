@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -54,17 +55,24 @@ func cleanerBackoff(v settings.Values) time.Duration {
 // topicDefaults is the configuration of topics that override nothing.
 func topicDefaults(v settings.Values) log.Config {
 	c := log.Config{
-		SegmentBytes:         int(v.TopicInt("segment.bytes")),
-		SegmentMillis:        v.TopicInt("segment.ms"),
-		IndexBytes:           int(v.TopicInt("segment.index.bytes")),
-		IndexInterval:        int(v.TopicInt("index.interval.bytes")),
-		RetentionMillis:      v.TopicInt("retention.ms"),
-		RetentionBytes:       v.TopicInt("retention.bytes"),
-		MaxMessageBytes:      int(v.TopicInt("max.message.bytes")),
-		CleanupPolicy:        v.TopicDefault("cleanup.policy"),
-		DeleteRetention:      time.Duration(v.TopicInt("delete.retention.ms")) * time.Millisecond,
-		MinCompactionLag:     time.Duration(v.TopicInt("min.compaction.lag.ms")) * time.Millisecond,
-		FlushMessages:        v.TopicInt("flush.messages"),
+		SegmentBytes:     int(v.TopicInt("segment.bytes")),
+		SegmentMillis:    v.TopicInt("segment.ms"),
+		IndexBytes:       int(v.TopicInt("segment.index.bytes")),
+		IndexInterval:    int(v.TopicInt("index.interval.bytes")),
+		RetentionMillis:  v.TopicInt("retention.ms"),
+		RetentionBytes:   v.TopicInt("retention.bytes"),
+		MaxMessageBytes:  int(v.TopicInt("max.message.bytes")),
+		CleanupPolicy:    v.TopicDefault("cleanup.policy"),
+		DeleteRetention:  time.Duration(v.TopicInt("delete.retention.ms")) * time.Millisecond,
+		MinCompactionLag: time.Duration(v.TopicInt("min.compaction.lag.ms")) * time.Millisecond,
+		FlushMessages:    v.TopicInt("flush.messages"),
+		TimestampBefore:  timestampBound(v, "message.timestamp.before.max.ms"),
+		TimestampAfter:   timestampBound(v, "message.timestamp.after.max.ms"),
+		Compression:      v.TopicDefault("compression.type"),
+		CompressionLevels: log.CompressionLevels{
+			Gzip: int(v.TopicInt("compression.gzip.level")), LZ4: int(v.TopicInt("compression.lz4.level")), Zstd: int(v.TopicInt("compression.zstd.level")),
+		},
+		NoDownConversion:     v.TopicDefault("message.downconversion.enable") == "false",
 		FileDeleteDelay:      time.Duration(v.TopicInt("file.delete.delay.ms")) * time.Millisecond,
 		ProducerIDExpiration: v.Millis("producer.id.expiration.ms"),
 	}
@@ -73,4 +81,12 @@ func topicDefaults(v settings.Values) log.Config {
 		c.TimestampType = log.LogAppendTime
 	}
 	return c
+}
+
+// timestampBound is one of the bounds for producers' timestamps, or the one for both that came before them.
+func timestampBound(v settings.Values, name string) int64 {
+	if bound := v.TopicInt(name); bound < math.MaxInt64 {
+		return bound
+	}
+	return v.TopicInt("message.timestamp.difference.max.ms")
 }

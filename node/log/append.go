@@ -19,7 +19,11 @@ const (
 // appended before is not again: the answer has its offsets and Duplicate.
 func (l *Log) AppendLeader(batches []byte, leaderEpoch int32, origin Origin) (Appended, error) {
 	cfg := l.Config()
-	list, err := l.parse(batches, &cfg, origin)
+	batches, err := convert(batches, &cfg, origin)
+	if err != nil {
+		return Appended{}, fmt.Errorf("append to %s: %w", l.tp, err)
+	}
+	list, err := parse(batches, &cfg, origin)
 	if err != nil {
 		return Appended{}, fmt.Errorf("append to %s: %w", l.tp, err)
 	}
@@ -82,59 +86,6 @@ func (l *Log) AppendFollower(batches []byte) (Appended, error) {
 		return Appended{}, fmt.Errorf("replicate %s: %w", l.tp, err)
 	}
 	return l.append(batches, list, &cfg)
-}
-
-// parse checks what can be checked of a producer's batches without the log.
-func (l *Log) parse(batches []byte, cfg *Config, origin Origin) ([]Batch, error) {
-	var list []Batch
-	for b, err := range Batches(batches) {
-		if err != nil {
-			return nil, err
-		}
-		if len(b) > cfg.MaxMessageBytes || len(b) > cfg.SegmentBytes {
-			return nil, fmt.Errorf("%w: %d bytes, the limit is %d", ErrTooLarge, len(b), min(cfg.MaxMessageBytes, cfg.SegmentBytes))
-		}
-		if err := b.check(); err != nil {
-			return nil, err
-		}
-		if origin == FromClient {
-			if err := b.fromClient(cfg.compacts()); err != nil {
-				return nil, err
-			}
-		}
-		list = append(list, b)
-	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("%w: no batch", ErrInvalidRecord)
-	}
-	return list, nil
-}
-
-// fromClient checks the rules for producers; to a compacted topic they may only send records with keys.
-func (b Batch) fromClient(keyed bool) error {
-	switch {
-	case b.Count() <= 0:
-		return fmt.Errorf("%w: batch without records", ErrInvalidRecord)
-	case b.Count() != b.lastOffsetDelta()+1:
-		return fmt.Errorf("%w: %d records, last offset delta %d", ErrInvalidRecord, b.Count(), b.lastOffsetDelta())
-	case b.Control():
-		return fmt.Errorf("%w: clients may not write control batches", ErrInvalidRecord)
-	case b.Attributes()&appendTimeBit != 0:
-		return fmt.Errorf("%w: clients may not set the log append time", ErrInvalidRecord)
-	case b.ProducerID() != noProducer && b.BaseSequence() < 0:
-		return fmt.Errorf("%w: producer %d sent sequence %d", ErrInvalidRecord, b.ProducerID(), b.BaseSequence())
-	case !keyed:
-		return nil
-	}
-	for r, err := range b.Records() {
-		if err != nil {
-			return err
-		}
-		if r.Key == nil {
-			return fmt.Errorf("%w: a compacted topic takes no record without key", ErrInvalidRecord)
-		}
-	}
-	return nil
 }
 
 // sequence checks idempotent producers' sequence numbers. done means that nothing is left to append.

@@ -223,7 +223,7 @@ func TestAHalfSwappedSegmentIsWhole(t *testing.T) {
 
 func TestEveryCompressionCanBeMadeAgain(t *testing.T) {
 	for codec := range int16(5) {
-		packed, err := compress(codec, []byte("some records"))
+		packed, err := compress(codec, []byte("some records"), CompressionLevels{})
 		if err != nil {
 			t.Fatal(err)
 		}

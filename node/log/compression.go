@@ -2,6 +2,7 @@ package log
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -17,9 +18,17 @@ const maxRecords = 256 << 20
 
 // body is the batch's records, decompressed.
 func (b Batch) body() ([]byte, error) {
-	body := []byte(b[headerSize:])
+	body, err := decompress(b.Attributes()&compressionMask, b[headerSize:])
+	if err != nil {
+		return nil, fmt.Errorf("%w: batch at %d: %w", ErrCorrupt, b.BaseOffset(), err)
+	}
+	return body, nil
+}
+
+// decompress undoes a codec, by its number in a batch's attributes.
+func decompress(codec int16, body []byte) ([]byte, error) {
 	var err error
-	switch codec := b.Attributes() & compressionMask; codec {
+	switch codec {
 	case 0:
 		return body, nil
 	case 1:
@@ -40,10 +49,7 @@ func (b Batch) body() ([]byte, error) {
 	default:
 		err = fmt.Errorf("compression %d", codec)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: batch at %d: %w", ErrCorrupt, b.BaseOffset(), err)
-	}
-	return body, nil
+	return body, err
 }
 
 func bounded(r io.Reader) ([]byte, error) {
@@ -96,7 +102,7 @@ func block(src []byte) ([]byte, error) {
 }
 
 // compress is the inverse of body, in the framing that Java clients read.
-func compress(codec int16, body []byte) ([]byte, error) {
+func compress(codec int16, body []byte, levels CompressionLevels) ([]byte, error) {
 	var out bytes.Buffer
 	var w io.WriteCloser
 	var err error
@@ -104,7 +110,7 @@ func compress(codec int16, body []byte) ([]byte, error) {
 	case 0:
 		return body, nil
 	case 1:
-		w = gzip.NewWriter(&out)
+		w, err = gzip.NewWriterLevel(&out, cmp.Or(levels.Gzip, gzip.DefaultCompression))
 	case 2:
 		out.Write(xerial)
 		chunk := snappy.Encode(nil, body)
@@ -114,9 +120,10 @@ func compress(codec int16, body []byte) ([]byte, error) {
 		out.Write(chunk)
 		return out.Bytes(), nil
 	case 3:
-		w = lz4.NewWriter(&out)
+		z := lz4.NewWriter(&out)
+		w, err = z, z.Apply(lz4.CompressionLevelOption(levels.lz4()))
 	case 4:
-		w, err = zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1))
+		w, err = zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(cmp.Or(levels.Zstd, 3))))
 	default:
 		err = fmt.Errorf("%w: compression %d", ErrCorrupt, codec)
 	}
@@ -127,4 +134,45 @@ func compress(codec int16, body []byte) ([]byte, error) {
 		err = w.Close()
 	}
 	return out.Bytes(), err
+}
+
+// CompressionLevels say how hard a broker compresses what producers did not; 0 is the default.
+type CompressionLevels struct {
+	Gzip int // compression.gzip.level, 1 to 9 or -1
+	LZ4  int // compression.lz4.level, 1 to 17
+	Zstd int // compression.zstd.level, -131072 to 22
+}
+
+// lz4 is the library's level: Kafka's default, 9, stands for the fast compressor.
+func (c CompressionLevels) lz4() lz4.CompressionLevel {
+	levels := []lz4.CompressionLevel{lz4.Level1, lz4.Level2, lz4.Level3, lz4.Level4, lz4.Level5, lz4.Level6, lz4.Level7, lz4.Level8}
+	switch {
+	case c.LZ4 <= 0 || c.LZ4 == 9:
+		return lz4.Fast
+	case c.LZ4 > len(levels):
+		return lz4.Level9
+	}
+	return levels[c.LZ4-1]
+}
+
+// codecs are the values of compression.type that name one, by their number in a batch's attributes.
+var codecs = []string{"uncompressed", "gzip", "snappy", "lz4", "zstd"}
+
+// recompress is the batch with its records under another codec.
+func (b Batch) recompress(codec int16, levels CompressionLevels) (Batch, error) {
+	if b.Attributes()&compressionMask == codec {
+		return b, nil
+	}
+	body, err := b.body()
+	if err != nil {
+		return nil, err
+	}
+	if body, err = compress(codec, body, levels); err != nil {
+		return nil, err
+	}
+	out := append(append(make(Batch, 0, headerSize+len(body)), b[:headerSize]...), body...)
+	binary.BigEndian.PutUint32(out[8:], uint32(len(out)-overhead))
+	binary.BigEndian.PutUint16(out[21:], uint16(b.Attributes()&^compressionMask|codec))
+	out.seal()
+	return out, nil
 }

@@ -19,6 +19,11 @@ type Config struct {
 	MinCompactionLag     time.Duration // min.compaction.lag.ms
 	DeleteRetention      time.Duration // delete.retention.ms
 	TimestampType        TimestampType // message.timestamp.type
+	TimestampBefore      int64         // message.timestamp.before.max.ms: how far a producer's may lie in the past
+	TimestampAfter       int64         // message.timestamp.after.max.ms: and in the future
+	Compression          string        // compression.type; empty is producer
+	CompressionLevels    CompressionLevels
+	NoDownConversion     bool          // message.downconversion.enable is false
 	FlushMessages        int64         // flush.messages
 	FileDeleteDelay      time.Duration // file.delete.delay.ms
 	ProducerIDExpiration time.Duration // producer.id.expiration.ms, a broker's setting
@@ -45,6 +50,8 @@ func DefaultConfig() Config {
 		CleanupPolicy:        "delete",
 		MinCleanableRatio:    0.5,
 		DeleteRetention:      24 * time.Hour,
+		TimestampBefore:      1<<63 - 1,
+		TimestampAfter:       1<<63 - 1,
 		FlushMessages:        1<<63 - 1,
 		FileDeleteDelay:      time.Minute,
 		ProducerIDExpiration: 24 * time.Hour,

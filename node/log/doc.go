@@ -8,8 +8,8 @@
 // bytes with one system call, a follower writes them as they are, and readers get them back as they lie in the file.
 // A log grows at its end, loses whole segments at its start and is cut at its end when a follower diverged or a crash
 // left a torn tail; of a compacted topic, sealed segments are replaced by smaller ones. Markers end transactions; the
-// aborted ones are listed in a transaction index (.txnindex). Apache's own DumpLogSegments reads these folders. Only message format
-// version 2 is kept.
+// aborted ones are listed in a transaction index (.txnindex). Apache's own DumpLogSegments reads these folders.
+// Only message format version 2 is kept: what older clients send is converted when it is appended, and back when they read (Downgrade).
 //
 // A Log has no goroutine. Changes take turns on one mutex that is held while the disk works; readers only take a
 // read lock for as long as it takes to find a position, and read the file without it. A reader that was overtaken by

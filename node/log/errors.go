@@ -11,7 +11,10 @@ var (
 	ErrOffsetOutOfRange   = errors.New("offset out of range")             // OFFSET_OUT_OF_RANGE
 	ErrCorrupt            = errors.New("corrupt record batch")            // CORRUPT_MESSAGE
 	ErrInvalidRecord      = errors.New("invalid record")                  // INVALID_RECORD
+	ErrInvalidTimestamp   = errors.New("invalid timestamp")               // INVALID_TIMESTAMP
 	ErrTooLarge           = errors.New("record batch too large")          // MESSAGE_TOO_LARGE
+	ErrListTooLarge       = errors.New("larger than a segment")           // RECORD_LIST_TOO_LARGE
+	ErrCompression        = errors.New("compression not supported")       // UNSUPPORTED_COMPRESSION_TYPE
 	ErrUnsupportedMagic   = errors.New("message format version not 2")    // UNSUPPORTED_FOR_MESSAGE_FORMAT
 	ErrOutOfOrderSequence = errors.New("out of order sequence number")    // OUT_OF_ORDER_SEQUENCE_NUMBER
 	ErrProducerFenced     = errors.New("producer epoch was fenced")       // INVALID_PRODUCER_EPOCH

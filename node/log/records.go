@@ -108,7 +108,7 @@ func (b Batch) with(left []Record, horizon int64) (Batch, error) {
 	if horizon >= 0 {
 		attributes |= deleteHorizon
 	}
-	body, err := compress(attributes&compressionMask, body)
+	body, err := compress(attributes&compressionMask, body, CompressionLevels{})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -119,6 +120,12 @@ func (d *Defaults) with(overrides map[string]string) (c log.Config, minISR int) 
 	number("retention.ms", func(v int64) { c.RetentionMillis = v })
 	number("retention.bytes", func(v int64) { c.RetentionBytes = v })
 	number("max.message.bytes", func(v int64) { c.MaxMessageBytes = int(v) })
+	number("message.timestamp.difference.max.ms", func(v int64) { c.TimestampBefore, c.TimestampAfter = v, v })
+	number("message.timestamp.before.max.ms", func(v int64) { c.TimestampBefore = v })
+	number("message.timestamp.after.max.ms", func(v int64) { c.TimestampAfter = v })
+	number("compression.gzip.level", func(v int64) { c.CompressionLevels.Gzip = int(v) })
+	number("compression.lz4.level", func(v int64) { c.CompressionLevels.LZ4 = int(v) })
+	number("compression.zstd.level", func(v int64) { c.CompressionLevels.Zstd = int(v) })
 	number("flush.messages", func(v int64) { c.FlushMessages = v })
 	number("file.delete.delay.ms", func(v int64) { c.FileDeleteDelay = time.Duration(v) * time.Millisecond })
 	number("delete.retention.ms", func(v int64) { c.DeleteRetention = time.Duration(v) * time.Millisecond })
@@ -127,6 +134,12 @@ func (d *Defaults) with(overrides map[string]string) (c log.Config, minISR int) 
 		c.MinCleanableRatio = v
 	}
 	number("min.insync.replicas", func(v int64) { minISR = int(v) })
+	if v := overrides["compression.type"]; v != "" {
+		c.Compression = v
+	}
+	if v := overrides["message.downconversion.enable"]; v != "" {
+		c.NoDownConversion = strings.EqualFold(v, "false")
+	}
 	if v := overrides["cleanup.policy"]; v != "" {
 		c.CleanupPolicy = v
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kdrill/node/log"
 )
 
 // readCommitted is the isolation level of consumers that see only what was committed in a transaction, or outside of any.
@@ -13,7 +15,7 @@ const readCommitted = 1
 
 // Fetch reads for a consumer or a follower, and waits up to the request's time for as many bytes as it wants. A
 // consumer reads below the high watermark, or the last stable offset if it reads what is committed only; a follower up to the log's end. Versions 0 to 17;
-// below 4 there is nothing to answer with, since records are kept in message format 2 only.
+// below 4 records are converted to the message format of that time, 0 or 1.
 func (r *Replicas) Fetch(ctx context.Context, req *kmsg.FetchRequest) *kmsg.FetchResponse {
 	resp, _, _ := r.FetchLent(ctx, req, nil)
 	return resp
@@ -95,9 +97,6 @@ func (f *fetch) resolve(r *Replicas) {
 			continue
 		}
 		switch p := r.lookup(w.key); {
-		case f.version < 4:
-			f.readings[i] = failedReading(kerr.UnsupportedForMessageFormat)
-			f.urgent = true
 		case p == nil:
 			f.readings[i] = failedReading(r.missing(w.key))
 			f.urgent = true
@@ -181,10 +180,41 @@ func (f *fetch) readAll() {
 		if f.version < 10 && usesZstd(got.records) {
 			got = failedReading(kerr.UnsupportedCompressionType)
 		}
+		if f.version < 4 {
+			got = p.downgrade(got, &f.wants[i], f, room)
+		}
 		f.readings[i] = got
 		f.size += len(got.records)
 		f.urgent = f.urgent || got.err != nil || got.diverging.epoch >= 0 || got.nearer >= 0
 	}
+}
+
+// downgrade converts what was read for a consumer of older versions. Where nothing is left of it, since there were only
+// control batches, it reads on.
+func (p *partition) downgrade(got reading, w *want, f *fetch, room int) reading {
+	magic := int8(0)
+	if f.version >= 2 {
+		magic = 1
+	}
+	next := *w
+	for len(got.records) > 0 {
+		if p.log.Config().NoDownConversion {
+			return failedReading(kerr.UnsupportedVersion)
+		}
+		converted, err := log.Downgrade(got.records, magic, next.offset)
+		if err != nil {
+			return failedReading(err)
+		}
+		if next.offset = nextOffset(got.records, next.offset); len(converted) > 0 {
+			got.records = converted
+			return got
+		}
+		got = p.read(&next, f.by, room, true, f.lent)
+		if f.version < 10 && usesZstd(got.records) {
+			return failedReading(kerr.UnsupportedCompressionType)
+		}
+	}
+	return got
 }
 
 // freshen tells a follower the high watermark of this moment: its own fetch may have moved it since it was read.

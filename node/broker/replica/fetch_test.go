@@ -131,7 +131,6 @@ func TestFetchRefusals(t *testing.T) {
 				r.Version = 13
 				r.Topics[0].TopicID[0] = 9
 			}, kerr.UnknownTopicID},
-			{"format before records", 1, func(r *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) { r.Version = 3 }, kerr.UnsupportedForMessageFormat},
 		} {
 			req := consumerFetch(k, 0)
 			req.MaxWaitMillis = 60_000

@@ -2,6 +2,8 @@ package replica
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -80,7 +82,12 @@ func (r *Replicas) appendOne(req *kmsg.ProduceRequest, k key, records []byte, gu
 	case req.Acks < -1 || req.Acks > 1:
 		out.err = kerr.InvalidRequiredAcks
 		return out
-	case req.Version < 7 && usesZstd(records):
+	case req.Version >= 3:
+		if out.err = oneBatch(records); out.err != nil {
+			return out
+		}
+	}
+	if req.Version < 7 && usesZstd(records) {
 		out.err = kerr.UnsupportedCompressionType
 		return out
 	}
@@ -154,12 +161,28 @@ func fillProduce(resp *kmsg.ProduceResponse, req *kmsg.ProduceRequest, parts []p
 			part.BaseOffset, part.LogAppendTime, part.LogStartOffset = -1, -1, -1
 			if a.err != nil {
 				part.ErrorCode = code(a.err)
+				part.ErrorMessage, part.ErrorRecords = explained(a.err)
 				part.CurrentLeader.LeaderID, part.CurrentLeader.LeaderEpoch = currentLeader(a.p, part.ErrorCode)
 				continue
 			}
 			part.BaseOffset, part.LogAppendTime, part.LogStartOffset = a.First, a.AppendTime, a.LogStart
 		}
 	}
+}
+
+// explained is what a producer is told of records that were refused (KIP-467), since version 8.
+func explained(err error) (message *string, wrong []kmsg.ProduceResponseTopicPartitionErrorRecord) {
+	switch code(err) {
+	case kerr.InvalidRecord.Code, kerr.InvalidTimestamp.Code, kerr.MessageTooLarge.Code, kerr.RecordListTooLarge.Code, kerr.UnsupportedCompressionType.Code:
+		text := err.Error()
+		message = &text
+	}
+	if refused, ok := errors.AsType[*log.RecordErrors](err); ok {
+		for _, r := range refused.Records {
+			wrong = append(wrong, kmsg.ProduceResponseTopicPartitionErrorRecord{RelativeOffset: r.Index, ErrorMessage: &r.Why})
+		}
+	}
+	return message, wrong
 }
 
 // currentLeader is what a client that asked the wrong broker is told (KIP-951), -1 if nothing.
@@ -170,6 +193,23 @@ func currentLeader(p *partition, code int16) (id, epoch int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.leader, p.leaderEpoch
+}
+
+// oneBatch checks what each partition of a produce request has to hold since version 3.
+func oneBatch(records []byte) error {
+	n := 0
+	for _, err := range log.Batches(records) {
+		if errors.Is(err, log.ErrUnsupportedMagic) {
+			return fmt.Errorf("%w: since version 3 of produce requests records have message format 2", log.ErrInvalidRecord)
+		}
+		if n++; n > 1 || err != nil {
+			break // what is no batch is reported by whoever reads it whole
+		}
+	}
+	if n != 1 {
+		return fmt.Errorf("%w: a produce request has exactly one batch for each partition", log.ErrInvalidRecord)
+	}
+	return nil
 }
 
 // usesZstd tells whether a batch is compressed with zstd, which older versions of Produce and Fetch do not know.

@@ -38,7 +38,9 @@ func TestProduceRefusals(t *testing.T) {
 			{"unknown partition", 1, key{Topic: "orders", Partition: 9}, 1, records("x"), kerr.UnknownTopicOrPartition},
 			{"partition of another broker", 1, elsewhere, 1, records("x"), kerr.UnknownTopicOrPartition},
 			{"corrupt", 1, k, 1, corrupt, kerr.CorruptMessage},
-			{"message format 1", 1, k, 1, old, kerr.UnsupportedForMessageFormat},
+			{"message format 1 in a request of today", 1, k, 1, old, kerr.InvalidRecord},
+			{"two batches", 1, k, 1, append(records("x"), records("y")...), kerr.InvalidRecord},
+			{"no batch", 1, k, 1, nil, kerr.InvalidRecord},
 			{"too large", 1, small, 1, records(strings.Repeat("x", 200)), kerr.MessageTooLarge},
 		} {
 			got := c.produce(test.to, test.k, test.acks, time.Second, test.records)
@@ -153,5 +155,18 @@ func TestAFailedPartitionAnswersStorageErrors(t *testing.T) {
 			t.Errorf("fetch: %v", kerr.ErrorForCode(got))
 		}
 		c.mustProduce(1, good, 1, "the others work")
+	})
+}
+
+func TestAProducerLearnsWhichRecordsAreWrong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1)
+		c.topics["timed"] = map[string]string{"message.timestamp.before.max.ms": "1000"}
+		k := c.create("timed", 0, 1)
+		now := time.Now().UnixMilli()
+		got := c.produce(1, k, 1, time.Second, log.EncodeBatch(log.Record{Timestamp: now}, log.Record{Timestamp: now - 2000}))
+		if got.ErrorCode != kerr.InvalidTimestamp.Code || got.ErrorMessage == nil || len(got.ErrorRecords) != 1 || got.ErrorRecords[0].RelativeOffset != 1 || got.ErrorRecords[0].ErrorMessage == nil {
+			t.Errorf("%+v", got)
+		}
 	})
 }
