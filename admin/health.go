@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Level says how well a cluster is.
@@ -77,7 +78,7 @@ func (h *Health) judge(s *Snapshot) (Level, string) {
 	case h.BelowMinISR > 0:
 		return Broken, count(h.BelowMinISR, "partition") + " below min ISR: acks=all is refused"
 	case asked && serving*2 <= len(s.Coordinators):
-		return Broken, fmt.Sprintf("no coordinator quorum: %d of %d serve", serving, len(s.Coordinators))
+		return Broken, fmt.Sprintf("no %s quorum: %d of %d serve", strings.TrimSuffix(s.Ensemble(), "s"), serving, len(s.Coordinators))
 	case s.Controller < 0:
 		return Degraded, "no controller"
 	case len(gone) > 0:
@@ -87,7 +88,7 @@ func (h *Health) judge(s *Snapshot) (Level, string) {
 	case h.UnderReplicated > 0:
 		return Degraded, count(h.UnderReplicated, "partition") + " under-replicated"
 	case asked && down > 0:
-		return Degraded, fmt.Sprintf("%d of %d coordinators serve", serving, len(s.Coordinators))
+		return Degraded, fmt.Sprintf("%d of %d %s serve", serving, len(s.Coordinators), s.Ensemble())
 	}
 	return Healthy, ""
 }

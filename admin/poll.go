@@ -50,7 +50,8 @@ func (o *observation) poll(ctx context.Context) {
 		o.start(ctx, askMode, func(ctx context.Context, post func(func(*world))) { readMode(ctx, o.peers, post) })
 	}
 	if o.world.mode == ModeKRaft && !o.world.quorumHidden {
-		o.start(ctx, askQuorum, func(ctx context.Context, post func(func(*world))) { readQuorum(ctx, o.peers, post) })
+		voters := o.world.voters()
+		o.start(ctx, askQuorum, func(ctx context.Context, post func(func(*world))) { readQuorum(ctx, o.peers, voters, post) })
 	}
 	interest := o.wanted()
 	if interest.Sessions && o.world.mode != ModeKRaft {

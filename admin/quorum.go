@@ -20,9 +20,10 @@ const askQuorum = "quorum"
 // time that Apache's defaults leave between two fetches.
 const silentVoter = 4 * time.Second
 
-// quorum asks the controllers of a KRaft cluster, through any broker, who leads them and how far each of them is.
-func (p *peers) quorum(ctx context.Context) (*kmsg.DescribeQuorumResponse, error) {
-	resp, err := p.askAny(ctx, p.addrs(), func() kmsg.Request {
+// quorum asks the controllers of a KRaft cluster, through any broker, who leads them and how far each of them is. Brokers
+// do not answer while the leader that they know hangs: then voters, where they are known, are asked themselves.
+func (p *peers) quorum(ctx context.Context, voters []string) (*kmsg.DescribeQuorumResponse, error) {
+	resp, err := p.askAny(ctx, append(p.addrs(), voters...), func() kmsg.Request {
 		req := kmsg.NewPtrDescribeQuorumRequest()
 		t := kmsg.NewDescribeQuorumRequestTopic()
 		t.Topic = "__cluster_metadata"
@@ -45,8 +46,8 @@ func (p *peers) quorum(ctx context.Context) (*kmsg.DescribeQuorumResponse, error
 	return resp.(*kmsg.DescribeQuorumResponse), nil
 }
 
-func readQuorum(ctx context.Context, p *peers, post func(func(*world))) {
-	resp, err := p.quorum(ctx)
+func readQuorum(ctx context.Context, p *peers, voters []string, post func(func(*world))) {
+	resp, err := p.quorum(ctx, voters)
 	if ctx.Err() != nil {
 		return
 	}
@@ -72,7 +73,17 @@ func (w *world) missQuorum(err error) {
 	}
 }
 
-// applyQuorum takes in who leads the controllers and how far each is: voters first, then observers that are no brokers.
+// voters are where the controllers of KRaft listen for each other, which is for us as well only where nothing is secured.
+func (w *world) voters() (addresses []string) {
+	for _, c := range w.coordinators {
+		if w.mode == ModeKRaft && w.plaintext && c.Address != "" {
+			addresses = append(addresses, c.Address)
+		}
+	}
+	return addresses
+}
+
+// applyQuorum takes in who leads the controllers and how far each is.
 func (w *world) applyQuorum(resp *kmsg.DescribeQuorumResponse, at time.Time) {
 	q := &resp.Topics[0].Partitions[0]
 	if q.LeaderEpoch < w.controllerEpoch {
@@ -85,7 +96,7 @@ func (w *world) applyQuorum(resp *kmsg.DescribeQuorumResponse, at time.Time) {
 			end = v.LogEndOffset
 		}
 	}
-	member := func(r kmsg.DescribeQuorumResponseTopicPartitionReplicaState, role string) {
+	member := func(r kmsg.DescribeQuorumResponseTopicPartitionReplicaState, role string) Coordinator {
 		c := Coordinator{ID: r.ReplicaID, Role: role, Zxid: r.LogEndOffset, Lag: max(0, end-r.LogEndOffset), Answered: at, Address: quorumAddress(resp, r.ReplicaID)}
 		switch fetched := time.UnixMilli(r.LastFetchTimestamp); {
 		case r.ReplicaID == q.LeaderID:
@@ -96,18 +107,18 @@ func (w *world) applyQuorum(resp *kmsg.DescribeQuorumResponse, at time.Time) {
 			c.Role, c.Answered = "", fetched
 			c.Error = fmt.Sprintf("has not fetched for %s", at.Sub(fetched).Round(time.Second))
 		}
-		w.coordinators = append(w.coordinators, c)
+		return c
 	}
-	w.coordinators = nil
+	w.coordinators, w.observers = nil, nil
 	for _, v := range q.CurrentVoters {
-		member(v, "follower")
+		w.coordinators = append(w.coordinators, member(v, "follower"))
 	}
 	for _, o := range q.Observers {
-		if _, broker := w.brokers[o.ReplicaID]; !broker {
-			member(o, "observer")
-		}
+		w.observers = append(w.observers, member(o, "observer"))
 	}
-	slices.SortFunc(w.coordinators, func(a, b Coordinator) int { return int(a.ID) - int(b.ID) })
+	for _, list := range [][]Coordinator{w.coordinators, w.observers} {
+		slices.SortFunc(list, func(a, b Coordinator) int { return int(a.ID) - int(b.ID) })
+	}
 }
 
 // quorumAddress is where a voter answers other nodes; older controllers do not tell.
@@ -130,7 +141,36 @@ func (s *Snapshot) NameOf(node int32) string {
 	return NodeName(node)
 }
 
-// diffQuorum tells which controllers of a KRaft quorum fell silent, came back, joined or left.
+// Ensemble is what the nodes are called that keep the metadata.
+func (s *Snapshot) Ensemble() string {
+	if s.Mode == ModeKRaft {
+		return "controllers"
+	}
+	return "coordinators"
+}
+
+// Standing says in one line how a node takes part in the quorum of KRaft; empty where it does not, or nobody knows.
+func (s *Snapshot) Standing(id int32) string {
+	is := func(c Coordinator) bool { return c.ID == id }
+	members := fmt.Sprintf("%s, %s", count(len(s.Coordinators), "voter"), count(len(s.Observers), "observer"))
+	for _, list := range [][]Coordinator{s.Coordinators, s.Observers} {
+		i := slices.IndexFunc(list, is)
+		if s.Mode != ModeKRaft || i < 0 {
+			continue
+		}
+		switch c := list[i]; {
+		case c.Error != "":
+			return fmt.Sprintf("%s; epoch %d, %s", c.Error, s.ControllerEpoch, members)
+		case c.Role == "leader":
+			return fmt.Sprintf("leads in epoch %d, log end %d; %s", s.ControllerEpoch, c.Zxid, members)
+		default:
+			return fmt.Sprintf("%s in epoch %d, lag %d; %s", c.Role, s.ControllerEpoch, c.Lag, members)
+		}
+	}
+	return ""
+}
+
+// diffQuorum tells which controllers of a KRaft quorum fell silent, came back, got or lost their vote.
 func diffQuorum(prev, next *Snapshot, add func(Event)) {
 	if prev.Mode != ModeKRaft || next.Mode != ModeKRaft || len(prev.Coordinators) == 0 {
 		return
@@ -148,7 +188,7 @@ func diffQuorum(prev, next *Snapshot, add func(Event)) {
 		was := find(prev, c.ID)
 		switch {
 		case was == nil:
-			add(Event{Kind: KindQuorum, Subject: name, New: c.Role, Note: "joined the quorum"})
+			add(Event{Kind: KindQuorum, Subject: name, New: c.Role, Note: "has a vote now"})
 		case was.Role != "" && c.Role == "" && next.Controller >= 0 && c.Zxid >= 0: // a new leader knows nothing of others
 			add(Event{Kind: KindQuorum, Subject: name, Old: was.Role, New: "silent", Note: c.Error})
 		case was.Role == "" && c.Role != "" && was.Error != noLeader:
@@ -157,7 +197,7 @@ func diffQuorum(prev, next *Snapshot, add func(Event)) {
 	}
 	for _, was := range prev.Coordinators {
 		if find(next, was.ID) == nil {
-			add(Event{Kind: KindQuorum, Subject: prev.NameOf(was.ID), Old: was.Role, Note: "left the quorum"})
+			add(Event{Kind: KindQuorum, Subject: prev.NameOf(was.ID), Old: was.Role, New: "no voter", Note: "has no vote any more"})
 		}
 	}
 }
@@ -182,7 +222,7 @@ func (c *Client) resolveController(ctx context.Context, role string) (Node, erro
 		}
 		return Node{Broker: m.ControllerID}, nil
 	}
-	resp, err := c.peers.quorum(ctx)
+	resp, err := c.peers.quorum(ctx, nil)
 	if err != nil {
 		return Node{}, fmt.Errorf("find the leader of the controllers: %w", err)
 	}

@@ -81,13 +81,43 @@ func TestTheQuorumOfKRaftHasEvents(t *testing.T) {
 	}
 	want := []string{
 		"quorum controller-103 follower silent",
-		"quorum controller-103 silent follower", "quorum controller-101 leader ", "controller controller controller-101 controller-102",
+		"quorum controller-103 silent follower", "quorum controller-101 leader no voter", "controller controller controller-101 controller-102",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if last := events[len(events)-1]; last.OldEpoch != 5 || last.NewEpoch != 6 {
 		t.Errorf("%+v", last)
+	}
+}
+
+// Brokers follow the controllers before they are registered; that is no change of the quorum.
+func TestObserversOfTheQuorumHaveNoVote(t *testing.T) {
+	now := time.Now()
+	w := newWorld(Config{Mode: ModeKRaft})
+	look := func(observers ...kmsg.DescribeQuorumResponseTopicPartitionReplicaState) *Snapshot {
+		resp := described(101, 5, voter(101, 100, time.Time{}), voter(102, 98, now))
+		resp.Topics[0].Partitions[0].Observers = observers
+		w.applyQuorum(resp, now)
+		return w.snapshot(now)
+	}
+	before, after := look(), look(voter(4, 90, now), voter(1, 100, now.Add(-time.Minute)))
+	if events := Diff(before, after); len(events) > 0 {
+		t.Errorf("%+v", events)
+	}
+	if Check(after).Level == Broken || len(after.Coordinators) != 2 {
+		t.Errorf("%+v %+v", Check(after), after.Coordinators)
+	}
+	for id, want := range map[int32]string{
+		101: "leads in epoch 5, log end 100; 2 voters, 2 observers",
+		102: "follower in epoch 5, lag 2; 2 voters, 2 observers",
+		4:   "observer in epoch 5, lag 10; 2 voters, 2 observers",
+		1:   "has not fetched for 1m0s; epoch 5, 2 voters, 2 observers",
+		7:   "",
+	} {
+		if got := after.Standing(id); got != want {
+			t.Errorf("%d: %q, want %q", id, got, want)
+		}
 	}
 }
 
@@ -105,5 +135,23 @@ func TestAQuorumThatMayNotBeSeenLeavesTheControllerToMetadata(t *testing.T) {
 	w.applyMetadata(resp, time.Now())
 	if w.controller != 2 {
 		t.Errorf("controller %d", w.controller)
+	}
+}
+
+func TestWhatANodeHasNotCaughtUpWith(t *testing.T) {
+	m := kmsg.NewPtrMetadataResponse()
+	topic := kmsg.NewMetadataResponseTopic()
+	topic.Topic = kmsg.StringPtr("orders")
+	for id, isr := range [][]int32{{1, 2}, {2}, {2, 3}} {
+		p := kmsg.NewMetadataResponseTopicPartition()
+		p.Partition, p.Replicas, p.ISR = int32(id), []int32{1, 2, 3}[:2], isr
+		topic.Partitions = append(topic.Partitions, p)
+	}
+	m.Topics = append(m.Topics, topic)
+	for broker, want := range map[int32][]string{1: {"orders/1", "orders/2"}, 2: nil, 3: nil} {
+		got, holds := behindIn(m, broker)
+		if !slices.Equal(got, want) || holds != (broker < 3) {
+			t.Errorf("broker %d: %v %v, want %v", broker, got, holds, want)
+		}
 	}
 }

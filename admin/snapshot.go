@@ -25,6 +25,8 @@ type Snapshot struct {
 	Coordinators []Coordinator `json:"coordinators,omitempty"`
 	Chroot       string        `json:"chroot,omitempty"` // where in ZooKeeper the cluster's znodes begin, empty for the root
 	Sessions     Sessions      `json:"-"`                // of ZooKeeper, while somebody is interested
+	// Observers follow the controllers of KRaft without a vote: brokers, and controllers that have none yet; by id.
+	Observers []Coordinator `json:"observers,omitempty"`
 	// Watching says that ZooKeeper tells of every change at once. Without it changes are seen by polling.
 	Watching bool `json:"watching"`
 	// Problem is one sentence when the cluster as a whole cannot be reached, else empty.

@@ -24,7 +24,7 @@ func (c *Client) Snapshot(ctx context.Context, interest Interest) (*Snapshot, er
 	look.ask(func() {
 		readMode(ctx, c.peers, look.post)
 		if look.showsQuorum() {
-			readQuorum(ctx, c.peers, look.post)
+			readQuorum(ctx, c.peers, nil, look.post)
 		}
 	})
 	look.ask(func() { readMinISR(ctx, c.peers, look.topics(), look.post) })

@@ -27,6 +27,8 @@ type world struct {
 	groups          map[string]*knownGroup
 	groupsAt        time.Time
 	coordinators    []Coordinator
+	observers       []Coordinator // of KRaft
+	plaintext       bool          // nothing of this cluster is known to be secured
 	problem         string
 	quorumHidden    bool // this user may not see the KRaft quorum, or its brokers cannot tell
 
@@ -60,7 +62,7 @@ func newWorld(cfg Config) *world {
 		controller: -1, controllerEpoch: -1,
 		brokers: map[int32]*Broker{}, topics: map[string]*Topic{}, groups: map[string]*knownGroup{},
 	}
-	w.mode = cfg.Mode
+	w.mode, w.plaintext = cfg.Mode, cfg.Properties == ""
 	if cfg.ZooKeeper != "" {
 		w.mode = ModeZooKeeper
 		w.zookeeper = zookeeper{configured: true, states: map[TopicPartition]watch.State{}}
@@ -114,6 +116,7 @@ func (w *world) snapshot(at time.Time) *Snapshot {
 		Topics:       make([]Topic, 0, len(w.topics)),
 		Groups:       make([]Group, 0, len(w.groups)),
 		Coordinators: slices.Clone(w.coordinators),
+		Observers:    slices.Clone(w.observers),
 		Watching:     w.zookeeper.decides(),
 		Chroot:       w.zookeeper.chroot,
 		Sessions:     w.namedSessions(),

@@ -92,7 +92,7 @@ func (s *Spec) checkEngines() (errs []error) {
 		if name == Embedded && s.mode() == KRaft {
 			errs = append(errs, fmt.Errorf("mode %s: %s nodes keep their metadata in ZooKeeper: use an Apache engine", KRaft, Embedded))
 		}
-		if isApache(name) && s.mode() == ZooKeeper && !strings.HasPrefix(name, "apache-3.") {
+		if validEngine.MatchString(name) && isApache(name) && s.mode() == ZooKeeper && !strings.HasPrefix(name, "apache-3.") {
 			errs = append(errs, fmt.Errorf("engine %s has no ZooKeeper mode: use --mode kraft, or a Kafka 3.9", name))
 		}
 	}

@@ -99,11 +99,20 @@ func (s *Spec) jvmOptions(role Role) []string {
 // defaultHeap is small: enough for a rehearsal.
 var defaultHeap = map[Role]string{Broker: "256m", Coordinator: "96m", Controller: "128m"}
 
-// heapOptions turns the heap of the spec, a size or the options of KAFKA_HEAP_OPTS, into options of a virtual machine.
+// apacheHeap is what a spec says for the heaps of Apache's own start scripts.
+const apacheHeap = "apache"
+
+// scriptHeap are those heaps, set and limited to the same size.
+var scriptHeap = map[Role]string{Broker: "1G", Coordinator: "512M", Controller: "1G"}
+
+// heapOptions turns the heap of the spec into options of a virtual machine: a size, the options of KAFKA_HEAP_OPTS, or the
+// word for those of Apache's scripts.
 func (s *Spec) heapOptions(role Role) []string {
 	switch {
 	case s.Heap == "":
 		return []string{"-Xmx" + defaultHeap[role]}
+	case s.Heap == apacheHeap:
+		return []string{"-Xmx" + scriptHeap[role], "-Xms" + scriptHeap[role]}
 	case strings.HasPrefix(s.Heap, "-"):
 		return strings.Fields(s.Heap)
 	}
@@ -120,7 +129,7 @@ func parseHeap(heap string) (int64, error) {
 		}
 		return 0, nil
 	}
-	if heap == "" {
+	if heap == "" || heap == apacheHeap {
 		return 0, nil
 	}
 	digits, unit := heap[:len(heap)-1], int64(1)
@@ -136,7 +145,7 @@ func parseHeap(heap string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(digits, 10, 40)
 	if err != nil || n*unit < 32<<20 {
-		return 0, fmt.Errorf("heap %q: must be a size of at least 32m, such as 256m or 1g", heap)
+		return 0, fmt.Errorf("heap %q: must be a size of at least 32m, such as 256m or 1g, or %s for that of Apache's scripts", heap, apacheHeap)
 	}
 	return n * unit, nil
 }

@@ -112,7 +112,7 @@ func TestBrokersCanBeControllersToo(t *testing.T) {
 }
 
 func TestHeapsAreSizesOrOptions(t *testing.T) {
-	for heap, want := range map[string]int64{"": 256 << 20, "1g": 1 << 30, "300M": 300 << 20, "-Xms512m -Xmx2G": 2 << 30, "-XX:+UseG1GC": 1 << 30} {
+	for heap, want := range map[string]int64{"": 256 << 20, "apache": 1 << 30, "1g": 1 << 30, "300M": 300 << 20, "-Xms512m -Xmx2G": 2 << 30, "-XX:+UseG1GC": 1 << 30} {
 		s := trialSpec(1, 1, Brisk)
 		s.Engine, s.Heap = "apache-3.9.1", heap
 		if err := s.Check(); err != nil {

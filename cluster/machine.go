@@ -15,12 +15,14 @@ import (
 // machine runs the nodes of one cluster as processes of this machine.
 type machine struct {
 	dir  string
+	held *reservation
 	said map[string]int64 // size of a node's log when its last process started
 }
 
 // start writes a node's files and starts its program as the leader of a process group, with its output in its log.
 func (h *machine) start(n Node, p plan) (process, func() Exit, error) {
-	if err := portsFree(n); err != nil {
+	h.held.release(n)
+	if err := h.portsFree(n); err != nil {
 		return process{}, nil, err
 	}
 	folder := nodeFolder(h.dir, n.Name)
@@ -83,11 +85,15 @@ func quoted(argv []string) string {
 }
 
 // portsFree says which port of a node somebody else has, while that is easy to say.
-func portsFree(n Node) error {
+func (h *machine) portsFree(n Node) error {
 	for _, port := range n.ports() {
-		r := reservation{}
-		_, err := r.claim(*port)
-		r.close()
+		if err := h.held.name(*port); err != nil {
+			return err
+		}
+		l, err := bind(*port)
+		if err == nil {
+			err = l.Close()
+		}
 		if err != nil {
 			return fmt.Errorf("port %d is in use by another program: end that, or change the port in %s while the cluster is down", *port, specFile)
 		}

@@ -33,7 +33,6 @@ func (s *Supervisor) member(name string) *member {
 
 // start starts the process of a node that has none.
 func (s *Supervisor) start(m *member) {
-	s.held.release(m.Node)
 	m.Wanted, m.Reason, m.pending = true, "", ""
 	p, wait, err := s.launch(m.Node)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -221,7 +222,7 @@ func TestPortsAreChosen(t *testing.T) {
 }
 
 func TestClaimedPortsAreInUseUntilTheyAreReleased(t *testing.T) {
-	mine, other := reservation{}, reservation{}
+	mine, other := newReservation(), newReservation()
 	defer mine.close()
 	defer other.close()
 	port, err := mine.claim(0)
@@ -232,8 +233,17 @@ func TestClaimedPortsAreInUseUntilTheyAreReleased(t *testing.T) {
 		t.Errorf("port %d is claimed twice", port)
 	}
 	mine.release(Node{Role: Broker, Port: port})
+	l, err := bind(port)
+	if err != nil {
+		t.Fatalf("released port %d: %v", port, err)
+	}
+	l.Close()
+	if _, err := other.claim(port); runtime.GOOS == "linux" && err == nil {
+		t.Errorf("port %d is taken before the node listens on it", port)
+	}
+	mine.giveUp(port)
 	if _, err := other.claim(port); err != nil {
-		t.Errorf("released port %d: %v", port, err)
+		t.Errorf("port %d that was given up: %v", port, err)
 	}
 }
 

@@ -2,44 +2,89 @@ package cluster
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strconv"
 	"time"
 )
 
-// reservation keeps ports from being taken between their choice and the start of the node that listens on them.
-type reservation map[int]net.Listener
+// reservation keeps ports from being taken by others: until a node listens on them itself by binding them, and as long as
+// the cluster is up by name, since a JVM may take half a minute from its start until it listens.
+type reservation struct {
+	bound map[int]net.Listener
+	named map[int]io.Closer
+}
 
-// claim binds a port, 0 for any that is free, and returns its number.
-func (r reservation) claim(port int) (int, error) {
-	if port != 0 && answers(port) { // some systems let a second listener share the port
-		return 0, fmt.Errorf("port %d is in use", port)
-	}
-	l, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+func newReservation() *reservation {
+	return &reservation{bound: map[int]net.Listener{}, named: map[int]io.Closer{}}
+}
+
+// claim binds and names a port, 0 for any that is free, and returns its number.
+func (r *reservation) claim(port int) (int, error) {
+	l, err := bind(port)
 	if err != nil {
 		return 0, err
 	}
 	port = l.Addr().(*net.TCPAddr).Port
-	r[port] = l
+	if err := r.name(port); err != nil {
+		l.Close()
+		return 0, err
+	}
+	r.bound[port] = l
 	return port, nil
 }
 
-// release gives up the ports of a node, which then can listen on them.
-func (r reservation) release(n Node) {
+// name takes the name of a port, unless it has it.
+func (r *reservation) name(port int) error {
+	if r.named[port] != nil || port == 0 {
+		return nil
+	}
+	name, err := takeName(port)
+	if err != nil {
+		return fmt.Errorf("port %d is that of another cluster that is up: take it down, or change the port in %s while this one is down", port, specFile)
+	}
+	r.named[port] = name
+	return nil
+}
+
+// release unbinds the ports of a node, which then can listen on them.
+func (r *reservation) release(n Node) {
 	for _, port := range n.ports() {
-		if l := r[*port]; l != nil {
-			l.Close()
-			delete(r, *port)
-		}
+		r.unbind(*port)
 	}
 }
 
-func (r reservation) close() {
-	for port, l := range r {
+func (r *reservation) unbind(port int) {
+	if l := r.bound[port]; l != nil {
 		l.Close()
-		delete(r, port)
+		delete(r.bound, port)
 	}
+}
+
+// giveUp lets others have a port.
+func (r *reservation) giveUp(port int) {
+	r.unbind(port)
+	if name := r.named[port]; name != nil {
+		name.Close()
+		delete(r.named, port)
+	}
+}
+
+func (r *reservation) close() {
+	for port := range r.bound {
+		r.unbind(port)
+	}
+	for port := range r.named {
+		r.giveUp(port)
+	}
+}
+
+func bind(port int) (net.Listener, error) {
+	if port != 0 && answers(port) { // some systems let a second listener share the port
+		return nil, fmt.Errorf("port %d is in use", port)
+	}
+	return net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 }
 
 func answers(port int) bool {

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,7 +34,10 @@ func preflight(ctx context.Context, stateDir string, s *Spec, nodes []Node) erro
 	for _, name := range slices.Compact(names) {
 		d, err := Engines(stateDir).Get(name)
 		if err == nil {
-			err = errors.Join(d.Supports(string(s.mode())), java.Runs(d))
+			err = d.Supports(string(s.mode()))
+		}
+		if err == nil {
+			err = java.Runs(d)
 		}
 		if err != nil {
 			return err

@@ -22,7 +22,8 @@ type Spec struct {
 	Engines   map[Role]string `yaml:"engines,omitempty"`
 	Mode      Metadata        `yaml:"mode,omitempty"`       // zookeeper if empty
 	ClusterID string          `yaml:"cluster_id,omitempty"` // of KRaft
-	// Heap of each JVM: a size such as 256m, or options such as -Xms1g -Xmx1g; small if empty.
+	// Heap of each JVM: a size such as 256m, options such as -Xms1g -Xmx1g, or apache for what Apache's scripts have;
+	// small if empty.
 	Heap    string `yaml:"heap,omitempty"`
 	Timing  Timing `yaml:"timing"`
 	Restart Policy `yaml:"restart"`

@@ -45,7 +45,7 @@ type Supervisor struct {
 	host                host
 	spec                Spec
 	members             []*member // in the order of the spec
-	held                reservation
+	held                *reservation
 	timeline            *timeline
 	self                process
 	socket              string
@@ -62,9 +62,10 @@ type Supervisor struct {
 // New returns a supervisor for a cluster that exists in the state directory.
 func New(c Config) *Supervisor {
 	dir := filepath.Join(c.StateDir, c.Name)
+	held := newReservation()
 	return &Supervisor{
 		name: c.Name, dir: dir, stateDir: c.StateDir, log: c.Log,
-		host: &machine{dir: dir, said: map[string]int64{}}, held: reservation{},
+		host: &machine{dir: dir, held: held, said: map[string]int64{}}, held: held,
 		calls: make(chan func()), ended: make(chan struct{}), serving: make(chan struct{}),
 		view: view{changed: make(chan struct{})},
 	}
@@ -131,9 +132,13 @@ func (s *Supervisor) load() (before run, err error) {
 // fillPorts chooses the ports that the spec leaves open and keeps the choice.
 func (s *Supervisor) fillPorts() error {
 	next := s.spec.clone()
-	giveUp := func(port int) { s.held[port].Close(); delete(s.held, port) }
-	if err := choosePorts(&next, portsOfOthers(s.stateDir, s.name), s.held.claim, giveUp); err != nil {
+	if err := choosePorts(&next, portsOfOthers(s.stateDir, s.name), s.held.claim, s.held.giveUp); err != nil {
 		return err
+	}
+	for i := range next.Nodes {
+		for _, port := range next.Nodes[i].ports() {
+			_ = s.held.name(*port) // who needs one that another cluster has is told when it starts
+		}
 	}
 	s.spec = next
 	return writeSpec(s.dir, next)

@@ -24,7 +24,7 @@ func newAdd(a *app) *cobra.Command {
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return a.addBroker(c.Context(), timeout) },
 	}
-	broker.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long to wait until it serves")
+	broker.Flags().DurationVar(&timeout, "timeout", 0, "how long to wait until it serves (default 1m, 5m where there are JVMs)")
 	add.AddCommand(broker)
 	return add
 }
@@ -33,6 +33,9 @@ func (a *app) addBroker(ctx context.Context, timeout time.Duration) error {
 	client, err := a.openLocal()
 	if err != nil {
 		return err
+	}
+	if timeout == 0 {
+		timeout = patience(client)
 	}
 	name, err := client.AddBroker(ctx, "command line")
 	if err != nil {

@@ -34,10 +34,10 @@ func BenchmarkUp(b *testing.B) {
 		c := startLocal(b)
 		b.StopTimer()
 		rss = 0
-		for _, n := range c.status().Nodes {
+		for _, n := range c.Status().Nodes {
 			rss += n.RSS
 		}
-		c.run("down", "--purge", "--yes")
+		c.Run("down", "--purge", "--yes")
 		b.StartTimer()
 	}
 	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/ready")
@@ -52,8 +52,8 @@ func BenchmarkUp(b *testing.B) {
 //	go test ./cmd -run '^$' -bench Failover -benchtime 5x
 func BenchmarkFailover(b *testing.B) {
 	c := startLocal(b)
-	c.run("topic", "create", "orders", "--partitions", "30", "--replication-factor", "3")
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.status().Bootstrap...))
+	c.Run("topic", "create", "orders", "--partitions", "30", "--replication-factor", "3")
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Status().Bootstrap...))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func BenchmarkFailover(b *testing.B) {
 		}
 		name := fmt.Sprintf("broker-%d", victim)
 		killed := time.Now()
-		c.run("kill", name, "--yes")
+		c.Run("kill", name, "--yes")
 		var ended, last time.Time
 		for moves > 0 || ended.IsZero() {
 			e := <-events
@@ -90,9 +90,9 @@ func BenchmarkFailover(b *testing.B) {
 			}
 		}
 		session, led = append(session, ended.Sub(killed)), append(led, last.Sub(ended))
-		c.run("restart", name, "--yes")
+		c.Run("restart", name, "--yes")
 		eventually(b, "all replicas are in sync", func() bool { return inSync(b.Context(), admin, "orders", 30, 3) })
-		c.run("elect")
+		c.Run("elect")
 		eventually(b, "the preferred leaders lead", func() bool { return preferred(b, admin, "orders") })
 	}
 	b.ReportMetric(slices.Max(session).Seconds()*1e3, "max-ms-to-session-end")
@@ -123,7 +123,7 @@ type seenEvent struct {
 func (c *local) follow(b *testing.B) <-chan seenEvent {
 	b.Helper()
 	command := exec.CommandContext(b.Context(), "kdrill", "events", "-f", "--output", "json")
-	command.Env = c.env
+	command.Env = c.Env
 	out, err := command.StdoutPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -151,8 +151,8 @@ func (c *local) follow(b *testing.B) <-chan seenEvent {
 //	go test ./cmd -run '^$' -bench FirstRow -benchtime 5x
 func BenchmarkFirstRow(b *testing.B) {
 	c := startLocal(b)
-	createMany(b, c.status().Bootstrap, 1000)
-	c.run("pause", "broker-1", "--yes")
+	createMany(b, c.Status().Bootstrap, 1000)
+	c.Run("pause", "broker-1", "--yes")
 	for b.Loop() {
 		shown := c.openConsole(b, "--command", "topics")
 		shown.await(b, "many-0000")
@@ -170,7 +170,7 @@ func BenchmarkFirstRow(b *testing.B) {
 //	go test ./cmd -run '^$' -bench Console -benchtime 1x
 func BenchmarkConsole(b *testing.B) {
 	c := startLocal(b)
-	createMany(b, c.status().Bootstrap, 5000)
+	createMany(b, c.Status().Bootstrap, 5000)
 	shown := c.openConsole(b, "--command", "topics")
 	shown.await(b, "many-0000")
 	const watched = 20 * time.Second
@@ -238,7 +238,7 @@ type console struct {
 func (c *local) openConsole(b *testing.B, args ...string) *console {
 	b.Helper()
 	command := exec.Command("kdrill", args...)
-	command.Env = append(slices.Clone(c.env), "TERM=xterm-256color")
+	command.Env = append(slices.Clone(c.Env), "TERM=xterm-256color")
 	file, err := pty.StartWithSize(command, &pty.Winsize{Rows: 40, Cols: 120})
 	if err != nil {
 		b.Fatal(err)

@@ -32,13 +32,13 @@ func blasts(ctx context.Context, status cluster.Status, nodes []cluster.NodeStat
 		if n.Role == cluster.Broker {
 			b = admin.BlastRadius(snapshot, int32(n.ID))
 		}
-		fmt.Fprintf(&text, "%s: %s\n", n.Name, consequences(b))
+		fmt.Fprintf(&text, "%s: %s\n", n.Name, consequences(b, snapshot.Ensemble()))
 	}
 	return text.String()
 }
 
-// consequences puts a blast radius into one line.
-func consequences(b admin.Blast) string {
+// consequences puts a blast radius into one line; ensemble is what the nodes are called that keep the metadata.
+func consequences(b admin.Blast, ensemble string) string {
 	var parts []string
 	add := func(n int, one, many string) {
 		if n == 1 {
@@ -55,7 +55,7 @@ func consequences(b admin.Blast) string {
 		parts = append(parts, "the controller moves")
 	}
 	if q := b.Quorum; q != nil {
-		parts = append(parts, fmt.Sprintf("%d of %d coordinators serve on, %d are needed", q.Serving, q.Size, q.Needed))
+		parts = append(parts, fmt.Sprintf("%d of %d %s serve on, %d are needed", q.Serving, q.Size, ensemble, q.Needed))
 	}
 	if len(parts) == 0 {
 		return "nobody loses a leader"

@@ -51,8 +51,8 @@ func TestNoAcknowledgedRecordIsLost(t *testing.T) {
 	}
 	const partitions = 3
 	c := startLocal(t)
-	bootstrap := c.status().Bootstrap
-	c.run("topic", "create", "ledger", "--partitions", strconv.Itoa(partitions), "--replication-factor", "3", "--config", "min.insync.replicas=2")
+	bootstrap := c.Status().Bootstrap
+	c.Run("topic", "create", "ledger", "--partitions", strconv.Itoa(partitions), "--replication-factor", "3", "--config", "min.insync.replicas=2")
 
 	producer, err := kgo.NewClient(
 		kgo.SeedBrokers(bootstrap...), kgo.DefaultProduceTopic("ledger"),
@@ -83,10 +83,10 @@ func TestNoAcknowledgedRecordIsLost(t *testing.T) {
 		victim := fmt.Sprintf("broker-%d", 1+chance.IntN(3))
 		before := promised.count()
 		eventually(t, "records are acknowledged", func() bool { return promised.count() > before+100 })
-		c.run("kill", victim, "--yes")
+		c.Run("kill", victim, "--yes")
 		before = promised.count()
 		eventually(t, "records are acknowledged without "+victim, func() bool { return promised.count() > before+100 })
-		c.run("restart", victim, "--yes")
+		c.Run("restart", victim, "--yes")
 		eventually(t, fmt.Sprintf("round %d: every replica of ledger is in sync again after %s", round, victim), func() bool {
 			return inSync(ctx, admin, "ledger", partitions, 3)
 		})

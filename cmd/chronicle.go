@@ -99,6 +99,9 @@ func (c *chronicle) see(s *admin.Snapshot) {
 	if c.fault != nil && c.recovery == nil {
 		c.begin(s)
 	}
+	if s.Controller >= 0 && (c.last == nil || c.last.Controller < 0) {
+		c.log.Info("controller seen", "controller", s.ControllerName(), "epoch", s.ControllerEpoch)
+	}
 	c.last = s
 	c.fold(nil, s)
 }

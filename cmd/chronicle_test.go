@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"iter"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ func TestAFaultIsOverOnceAllOfItIsSeen(t *testing.T) {
 	after := func(s int) time.Time { return at.Add(time.Duration(s) * time.Second) }
 	for name, first := range map[string]time.Time{"known before": after(-1), "known only after": after(1)} {
 		book := &notebook{}
-		c := &chronicle{supervisor: book}
+		c := &chronicle{supervisor: book, log: slog.New(slog.DiscardHandler)}
 		fault := admin.Event{At: at, Kind: admin.KindFault, Subject: "broker-1", New: "kill"}
 		before := seen(first, true, 1, 1, 2)
 		if first.Before(at) {

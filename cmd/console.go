@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -131,7 +132,11 @@ func (a *app) raiseLocal(ctx context.Context) (*cluster.Client, error) {
 			return client, nil // it is up: a node that was killed stays so
 		}
 	}
-	return client, a.raise(ctx, client, true, patience(client))
+	err = a.raise(ctx, client, true, patience(client))
+	if failed, ok := errors.AsType[unfit](err); ok {
+		err = a.lower(ctx, client, failed)
+	}
+	return client, err
 }
 
 // otherClusters names the local clusters.

@@ -166,7 +166,7 @@ func (a *app) reportEngine(ctx context.Context, name string, r engineReport) err
 	if r.Version != "" {
 		fmt.Fprintf(a.out, "%s: Kafka %s, ZooKeeper %s, in %s; %s mode\n", name, r.Version, dash(r.ZooKeeper), r.Folder, strings.Join(r.Modes, " or "))
 	}
-	if java, err := apache.FindJava(ctx); err == nil {
+	if java, err := apache.FindJava(ctx); err == nil && r.Version != "" {
 		fmt.Fprintf(a.out, "%s: Java %s (%s)\n", name, java.Version, java.Path)
 	}
 	for _, line := range r.Lacks {

@@ -39,7 +39,7 @@ var deeds = []deed{
 		return now.State != cluster.Serving && now.State != cluster.Starting
 	}},
 	{cluster.Resume, "Continue nodes that are paused", "", "resumed", func(_, now cluster.NodeStatus) bool { return now.State != cluster.Paused }},
-	{cluster.Restart, "Stop nodes if they run, and start them", "SIGTERM", "restarted", started},
+	{cluster.Restart, "Stop nodes if they run, and start them; each waits until the one before has caught up", "SIGTERM", "restarted", started},
 	{cluster.Start, "Start nodes that do not run", "", "started", started},
 }
 
@@ -60,7 +60,7 @@ func newFaults(a *app) (all []*cobra.Command) {
 				return a.do(c.Context(), d, nodes, yes, timeout)
 			},
 		}
-		c.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long to wait for the effect")
+		c.Flags().DurationVar(&timeout, "timeout", 0, "how long to wait for the effect (default 1m, 5m where there are JVMs)")
 		c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 		all = append(all, c)
 	}
@@ -74,11 +74,15 @@ func needNodes(c *cobra.Command, nodes []string) error {
 	return nil
 }
 
-// do does a deed to nodes, one after the other, so that each finds the cluster as the one before left it.
+// do does a deed to nodes, one after the other, so that each finds the cluster as the one before left it. A timeout of 0
+// is as long as such nodes may take.
 func (a *app) do(ctx context.Context, d deed, words []string, yes bool, timeout time.Duration) error {
 	client, err := a.openLocal()
 	if err != nil {
 		return err
+	}
+	if timeout == 0 {
+		timeout = patience(client)
 	}
 	status, err := client.Status(ctx)
 	if err != nil {
@@ -94,7 +98,7 @@ func (a *app) do(ctx context.Context, d deed, words []string, yes bool, timeout 
 			return err
 		}
 	}
-	for _, before := range nodes {
+	for i, before := range nodes {
 		if err := client.Do(ctx, before.Name, d.verb, "command line"); err != nil {
 			return a.advise(err)
 		}
@@ -104,6 +108,11 @@ func (a *app) do(ctx context.Context, d deed, words []string, yes bool, timeout 
 		}
 		if err := a.tellDone(d, before, now); err != nil {
 			return err
+		}
+		if left := nodes[i+1:]; d.verb == cluster.Restart && len(left) > 0 && before.State.Runs() && left[0].State.Runs() {
+			if err := a.rejoined(ctx, status, now, len(left), timeout); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -46,7 +46,7 @@ func newUp(a *app) *cobra.Command {
 	c.Flags().StringVar(&f.brokerEngine, "broker-engine", "", "the same for its brokers only")
 	c.Flags().StringVar(&f.coordinatorEngine, "coordinator-engine", "", "the same for its coordinators only")
 	c.Flags().StringVar(&f.mode, "mode", string(cluster.ZooKeeper), "where a new cluster keeps its metadata: zookeeper or kraft; kraft with --coordinators 0 lets brokers do it")
-	c.Flags().StringVar(&f.heap, "heap", "", "heap of each JVM, such as 512m (default KAFKA_HEAP_OPTS, or small)")
+	c.Flags().StringVar(&f.heap, "heap", "", "heap of each JVM, such as 512m, or apache for what Apache's scripts take (default KAFKA_HEAP_OPTS, or small)")
 	c.Flags().StringVar(&f.restart, "restart", string(cluster.RestartNo), "which ends of a new cluster's nodes are followed by a restart: no, on-success, on-failure, on-abnormal, always")
 	c.Flags().BoolVar(&f.wait, "wait", true, "wait until every node serves")
 	c.Flags().DurationVar(&f.timeout, "timeout", time.Minute, "how long to wait, longer for JVMs")
@@ -66,7 +66,11 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 		f.timeout = patience(client)
 	}
 	started := time.Now()
-	if err := a.raise(ctx, client, f.wait, f.timeout); err != nil {
+	err = a.raise(ctx, client, f.wait, f.timeout)
+	if failed, ok := errors.AsType[unfit](err); ok && len(before.Nodes) == 0 {
+		err = a.lower(ctx, client, failed)
+	}
+	if err != nil {
 		return err
 	}
 	status, err := client.Status(ctx)
@@ -102,7 +106,7 @@ func (a *app) up(ctx context.Context, f upFlags) error {
 // patience is how long nodes may take to start: six JVMs on a busy machine need more than embedded ones.
 func patience(client *cluster.Client) time.Duration {
 	if spec, err := client.Spec(); err == nil && spec.RunsApache() {
-		return 3 * time.Minute
+		return 5 * time.Minute
 	}
 	return time.Minute
 }
@@ -170,7 +174,11 @@ func (f upFlags) describe(name string, engines apache.Store) (spec cluster.Spec,
 		return engine
 	}
 	spec.Engine = named(f.engine)
-	for role, engine := range map[cluster.Role]string{cluster.Broker: f.brokerEngine, cluster.Coordinator: f.coordinatorEngine} {
+	keeper := cluster.Coordinator
+	if spec.Mode == cluster.KRaft {
+		keeper = cluster.Controller
+	}
+	for role, engine := range map[cluster.Role]string{cluster.Broker: f.brokerEngine, keeper: f.coordinatorEngine} {
 		if engine == "" {
 			continue
 		}
@@ -179,8 +187,11 @@ func (f upFlags) describe(name string, engines apache.Store) (spec cluster.Spec,
 		}
 		spec.Engines[role] = named(engine)
 	}
-	if spec.RunsApache() {
+	switch {
+	case spec.RunsApache():
 		spec.Heap = cmp.Or(f.heap, strings.TrimSpace(os.Getenv("KAFKA_HEAP_OPTS")))
+	case f.heap != "" && err == nil:
+		err = usagef("--heap %s: the embedded nodes are no JVMs: leave it out, or add --engine apache", f.heap)
 	}
 	return spec, err
 }
@@ -198,6 +209,9 @@ func (f upFlags) agree(spec cluster.Spec) error {
 	mode := cmp.Or(spec.Mode, cluster.ZooKeeper)
 	keepers := len(spec.Role(cluster.Coordinator)) + len(spec.Role(cluster.Controller))
 	broker, coordinator := spec.EngineOf(cluster.Broker), spec.EngineOf(cluster.Coordinator)
+	if mode == cluster.KRaft {
+		coordinator = spec.EngineOf(cluster.Controller)
+	}
 	differs := []struct {
 		flag       string
 		has, wants any
@@ -215,6 +229,9 @@ func (f upFlags) agree(spec cluster.Spec) error {
 	}
 	for _, d := range differs {
 		if f.given(d.flag) && d.has != d.wants {
+			if d.has == "" {
+				d.has = "none"
+			}
 			return usagef("--%s %v: cluster %s has %v: %s", d.flag, d.wants, spec.Name, d.has, d.instead)
 		}
 	}
@@ -256,7 +273,7 @@ func settled(s cluster.Status) (done bool, err error) {
 		switch n.State {
 		case cluster.Serving:
 		case cluster.Exited:
-			return true, fmt.Errorf("%s did not start: %s", n.Name, reason(n))
+			return true, unfit{n}
 		case cluster.Paused:
 			return true, fmt.Errorf("%s is paused: continue it with kdrill resume %s", n.Name, n.Name)
 		default:
@@ -264,6 +281,25 @@ func settled(s cluster.Status) (done bool, err error) {
 		}
 	}
 	return done, nil
+}
+
+// unfit is a node that ended instead of serving.
+type unfit struct{ cluster.NodeStatus }
+
+func (n unfit) Error() string {
+	return fmt.Sprintf("%s did not start: %s", n.Name, reason(n.NodeStatus))
+}
+
+// lower stops what was started beside a node that did not start, where nothing ran before; its log stays.
+func (a *app) lower(ctx context.Context, client *cluster.Client, failed unfit) error {
+	if err := client.Down(ctx); err != nil {
+		return errors.Join(failed, err)
+	}
+	start, purge := "kdrill up", "kdrill down --purge"
+	if a.cluster != cluster.DefaultName {
+		start, purge = start+" --cluster "+a.cluster, purge+" --cluster "+a.cluster
+	}
+	return fmt.Errorf("%w; the other nodes were stopped: %s tries again, %s removes the cluster", failed, start, purge)
 }
 
 // reason is how and why a node failed, or where to look for it.
@@ -282,7 +318,10 @@ func unready(s cluster.Status, timeout time.Duration) error {
 		return errors.New(s.Problem)
 	}
 	for _, n := range s.Nodes {
-		if n.State == cluster.Starting || n.State == cluster.BackOff {
+		if n.State == cluster.BackOff {
+			return unfit{n}
+		}
+		if n.State == cluster.Starting {
 			return fmt.Errorf("%s does not serve after %s: see %s", n.Name, timeout, n.Log)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"kdrill/testdata/need"
+	"kdrill/testdata/stage"
 )
 
 const (
@@ -44,12 +44,11 @@ func contenders(b *testing.B) []*contender {
 	jars := need.Kafka(b, need.Kafka3)
 	both := []*contender{{engine: "embedded"}, {engine: "apache"}}
 	for _, c := range both {
-		c.local = &local{t: b, env: append(os.Environ(), "XDG_STATE_HOME="+b.TempDir())}
+		c.local = &local{stage.New(b, "KAFKA_HEAP_OPTS="+apacheJVM)}
 		c.figure = map[string][]float64{}
-		c.run("engine", "add", jars)
-		b.Cleanup(func() { _, _, _ = c.try("down", "--purge", "--yes") })
+		c.Run("engine", "add", jars)
 		began := time.Now()
-		c.run("up", "--broker-engine", c.engine, "--coordinator-engine", "embedded", "--heap", apacheJVM, "--timeout", "5m")
+		c.Run("up", "--broker-engine", c.engine, "--coordinator-engine", "embedded", "--timeout", "5m")
 		c.ready = time.Since(began)
 	}
 	return both
@@ -64,12 +63,12 @@ func (c *contender) client(options ...kgo.Opt) *kgo.Client {
 	options = append(options, kgo.SeedBrokers(c.bootstrap()...), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	client, err := kgo.NewClient(options...)
 	if err != nil {
-		c.t.Fatal(err)
+		c.T.Fatal(err)
 	}
 	return client
 }
 
-func (c *contender) bootstrap() []string { return c.status().Bootstrap }
+func (c *contender) bootstrap() []string { return c.Status().Bootstrap }
 
 // topic makes a topic afresh, in sync everywhere.
 func (c *contender) topic(name string, partitions int32) {
@@ -79,11 +78,11 @@ func (c *contender) topic(name string, partitions int32) {
 	ctx := context.Background()
 	_, _ = admin.DeleteTopic(ctx, name)
 	two := "2"
-	eventually(c.t, "topic "+name+" is created", func() bool {
+	eventually(c.T, "topic "+name+" is created", func() bool {
 		_, err := admin.CreateTopic(ctx, partitions, 3, map[string]*string{"min.insync.replicas": &two}, name)
 		return err == nil
 	})
-	eventually(c.t, "all replicas are in sync", c.inSync)
+	eventually(c.T, "all replicas are in sync", c.inSync)
 }
 
 // payload cannot be compressed.
@@ -108,7 +107,7 @@ func (c *contender) produce(topic string, records int, options ...kgo.Opt) float
 		})
 	}
 	if err := client.Flush(context.Background()); err != nil || failed.Load() > 0 {
-		c.t.Fatalf("%s: %d records failed, %v", c.engine, failed.Load(), err)
+		c.T.Fatalf("%s: %d records failed, %v", c.engine, failed.Load(), err)
 	}
 	return megabytes(records, time.Since(began))
 }
@@ -177,7 +176,7 @@ func (c *contender) pace(topic string, lasting time.Duration) []time.Duration {
 	select {
 	case <-done:
 	case <-time.After(time.Minute):
-		c.t.Fatalf("%s: the consumer read only some of %d records", c.engine, total)
+		c.T.Fatalf("%s: the consumer read only some of %d records", c.engine, total)
 	}
 	return took
 }
@@ -186,7 +185,7 @@ func (c *contender) pace(topic string, lasting time.Duration) []time.Duration {
 func (c *contender) reads(producer *kgo.Client, first <-chan struct{}) {
 	for {
 		if err := producer.ProduceSync(context.Background(), &kgo.Record{Value: make([]byte, 8)}).FirstErr(); err != nil {
-			c.t.Fatal(err)
+			c.T.Fatal(err)
 		}
 		select {
 		case <-first:
@@ -210,7 +209,7 @@ func (c *contender) round(records int, lasting time.Duration) {
 	c.note("end to end p50, ms", took[len(took)/2].Seconds()*1e3)
 	c.note("end to end p99, ms", took[len(took)*99/100].Seconds()*1e3)
 	var rss int64
-	for _, n := range c.status().Nodes {
+	for _, n := range c.Status().Nodes {
 		if n.Role == "broker" {
 			rss += n.RSS
 		}

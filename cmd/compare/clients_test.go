@@ -30,10 +30,10 @@ type clients struct {
 // produceEvery is the pace of the producer.
 const produceEvery = 20 * time.Millisecond
 
-func startClients(t testing.TB, bootstrap []string) *clients {
+func startClients(t testing.TB, bootstrap []string, topic string) *clients {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	kafka, err := kgo.NewClient(kgo.SeedBrokers(bootstrap...), kgo.DefaultProduceTopic("orders"), kgo.ConsumeTopics("orders"),
+	kafka, err := kgo.NewClient(kgo.SeedBrokers(bootstrap...), kgo.DefaultProduceTopic(topic), kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtEnd()), kgo.MetadataMinAge(100*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
@@ -94,26 +94,47 @@ func (c *clients) consume(ctx context.Context) {
 	}
 }
 
+// seen is what clients saw.
+type seen struct {
+	Unacked, Unread             time.Duration // the longest time without
+	Acked, Refused, Lost, Twice int
+}
+
+func (s seen) gaps() map[string]time.Duration {
+	if s.Acked == 0 {
+		return nil
+	}
+	return map[string]time.Duration{"longest without an acknowledgement": s.Unacked, "longest without a record": s.Unread}
+}
+
+func (s *seen) add(other seen) {
+	s.Acked, s.Refused, s.Lost, s.Twice = s.Acked+other.Acked, s.Refused+other.Refused, s.Lost+other.Lost, s.Twice+other.Twice
+}
+
+func (s seen) String() string {
+	return fmt.Sprintf("%d acknowledged, %d refused, %d acknowledged and lost, %d read twice", s.Acked, s.Refused, s.Lost, s.Twice)
+}
+
 // stop ends the clients and says what they saw. The first records may have been written before the consumer looked.
-func (c *clients) stop() string {
+func (c *clients) stop() seen {
 	time.Sleep(time.Second)
 	c.halt()
 	c.working.Wait()
 	c.kafka.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	first, last, lost, twice := 1<<62, -1, 0, 0
+	s := seen{Unacked: c.unacked, Unread: c.unread, Acked: len(c.acked), Refused: c.failed}
+	first, last := 1<<62, -1
 	for n, times := range c.read {
 		first, last = min(first, n), max(last, n)
 		if times > 1 {
-			twice++
+			s.Twice++
 		}
 	}
 	for n := range c.acked {
 		if n > first && n < last && c.read[n] == 0 {
-			lost++
+			s.Lost++
 		}
 	}
-	return fmt.Sprintf("no ack for %.1f s, nothing read for %.1f s, %d refused, %d acked and lost, %d read twice",
-		c.unacked.Seconds(), c.unread.Seconds(), c.failed, lost, twice)
+	return s
 }

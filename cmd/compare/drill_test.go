@@ -2,19 +2,26 @@ package compare
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kdrill/cluster"
 	"kdrill/testdata/need"
+	"kdrill/testdata/stage"
 )
 
 // equalTimeouts are the settings of both engines in the drill.
@@ -22,143 +29,219 @@ var equalTimeouts = map[cluster.Role]map[string]string{cluster.Broker: {
 	"zookeeper.session.timeout.ms": "6000", "replica.lag.time.max.ms": "10000", "auto.leader.rebalance.enable": "false",
 }}
 
-// step is one fault of the drill. It returns the node that it hit.
-type step struct {
-	name string
-	hit  func(c *drillCluster) string
-	back func(c *drillCluster, node string) // undoes it
-}
+// parts are the brokers by what they do in a step. Every step has a topic of its own with one partition that L leads, with
+// the assignment L, F, C; C is the controller. Where the controller leads, L is C.
+type parts struct{ L, F, C, Spare int32 }
 
-func verb(verb string, who func(*drillCluster) string) func(*drillCluster) string {
-	return func(c *drillCluster) string {
-		node := who(c)
-		c.run(verb, node, "--yes")
-		return node
+func (p parts) name(id int32) string {
+	switch id {
+	case p.L:
+		return "L"
+	case p.F:
+		return "F"
+	case p.C:
+		return "C"
 	}
+	return "S"
 }
 
-func restart(c *drillCluster, node string) { c.run("restart", node, "--yes") }
+// step is one fault of the drill.
+type step struct {
+	name  string
+	verb  string
+	leads bool // the controller leads the partition
+	who   func(*drillCluster, parts) string
+	away  time.Duration // how long a halted node stays so; others come back once they are missed
+}
+
+func broker(id func(parts) int32) func(*drillCluster, parts) string {
+	return func(_ *drillCluster, p parts) string { return fmt.Sprintf("broker-%d", id(p)) }
+}
+
+var (
+	leader     = broker(func(p parts) int32 { return p.L })
+	follower   = broker(func(p parts) int32 { return p.F })
+	controller = broker(func(p parts) int32 { return p.C })
+)
 
 var steps = []step{
-	{"kill -9 a follower", verb("kill", (*drillCluster).follower), restart},
-	{"kill -9 the leader", verb("kill", (*drillCluster).leader), restart},
-	{"kill -9 the controller", verb("kill", (*drillCluster).controller), restart},
-	{"SIGTERM the leader", verb("stop", (*drillCluster).leader), restart},
-	{"SIGSTOP the leader for 12 s", verb("pause", (*drillCluster).leader), func(c *drillCluster, node string) { c.run("resume", node, "--yes") }},
-	{"kill -9 a coordinator", verb("kill", func(c *drillCluster) string { return c.coordinator(false) }), restart},
-	{"kill -9 the coordinators' leader", verb("kill", func(c *drillCluster) string { return c.coordinator(true) }), restart},
+	{"kill -9 a follower", "kill", false, follower, 0},
+	{"kill -9 the leader", "kill", false, leader, 0},
+	{"kill -9 the controller", "kill", false, controller, 0},
+	{"kill -9 the controller, which leads", "kill", true, controller, 0},
+	{"SIGTERM the leader", "stop", false, leader, 0},
+	{"SIGTERM the controller", "stop", false, controller, 0},
+	{"SIGSTOP the leader for 12 s", "pause", false, leader, 12 * time.Second},
+	{"kill -9 a coordinator", "kill", false, func(c *drillCluster, _ parts) string { return c.coordinator("follower") }, 0},
+	{"kill -9 the coordinators' leader", "kill", false, func(c *drillCluster, _ parts) string { return c.coordinator("leader") }, 0},
 }
 
-// faultTime is how long a node stays away: long enough for its session to end, and for a halted one to be replaced.
-const faultTime = 12 * time.Second
-
-// BenchmarkDrill plays the drill on both engines and prints what happened side by side.
+// BenchmarkDrill plays every step on both engines at the same time and prints what happened side by side. With
+// KDRILL_DRILL=FOLDER it keeps what happened there, and the table covers all runs that the folder has.
 func BenchmarkDrill(b *testing.B) {
 	jars := need.Kafka(b, need.Kafka3)
-	for b.Loop() {
-		reference := drill(b, jars, "apache-"+need.Kafka3)
-		ours := drill(b, jars, cluster.Embedded)
-		fmt.Print("\n", sideBySide(reference, ours)) // a benchmark's own log is cut short
+	folder := os.Getenv("KDRILL_DRILL")
+	if folder == "" {
+		folder = b.TempDir()
 	}
+	for b.Loop() {
+		r := drill(b, jars)
+		data, err := json.Marshal(r)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, time.Now().Format("150405.000")+".json"), data, 0o644)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	fmt.Print("\n", table(b, folder)) // a benchmark's own log is cut short
 }
 
-// outcome is what one step did.
-type outcome struct {
-	step   string
-	events []happened
-	client string // what a producing and a consuming client saw
-}
-
-// happened is an event without what differs from run to run.
-type happened struct {
-	what  string
-	after time.Duration
+// drill plays all steps once.
+func drill(b *testing.B, jars string) run {
+	engines := map[string]string{"apache": "apache-" + need.Kafka3, "embedded": cluster.Embedded}
+	clusters, all := map[string]*drillCluster{}, run{}
+	var mu sync.Mutex
+	// both does something to the two clusters at once, so that the machine is as busy for the one as for the other. A
+	// failure ends its goroutine only.
+	both := func(do func(engine string)) {
+		var working sync.WaitGroup
+		for engine := range engines {
+			working.Go(func() { do(engine) })
+		}
+		working.Wait()
+		if b.Failed() {
+			b.FailNow()
+		}
+	}
+	for engine := range engines {
+		clusters[engine] = newDrillCluster(b, jars, engines[engine])
+	}
+	both(func(engine string) { clusters[engine].open() })
+	for _, s := range steps {
+		both(func(engine string) {
+			o := clusters[engine].play(s)
+			mu.Lock()
+			defer mu.Unlock()
+			all[engine] = append(all[engine], o)
+		})
+	}
+	both(func(engine string) {
+		o := clusters[engine].recreate()
+		mu.Lock()
+		defer mu.Unlock()
+		all[engine] = append(all[engine], o)
+	})
+	for _, c := range clusters {
+		c.kafka.Close()
+		c.Run("down", "--purge", "--yes")
+	}
+	return all
 }
 
 type drillCluster struct {
 	*local
-	admin *kadm.Client
+	kafka  *kgo.Client
+	admin  *kadm.Client
+	topics int // how many the drill has made
 }
 
-func drill(b *testing.B, jars, engine string) (outcomes []outcome) {
-	state := b.TempDir()
-	c := &drillCluster{local: &local{t: b, env: append(os.Environ(), "XDG_STATE_HOME="+state)}}
-	c.run("engine", "add", jars)
+// newDrillCluster describes a cluster of three brokers and three coordinators.
+func newDrillCluster(b *testing.B, jars, engine string) *drillCluster {
+	c := &drillCluster{local: &local{stage.New(b, "KAFKA_HEAP_OPTS=")}}
+	c.Run("engine", "add", jars)
 	spec := cluster.NewSpec(cluster.DefaultName, 3, 3, cluster.Brisk)
 	spec.Engine, spec.Settings = engine, equalTimeouts
-	if _, err := cluster.Create(filepath.Join(state, "kdrill"), spec); err != nil {
+	if _, err := cluster.Create(c.State, spec); err != nil {
 		b.Fatal(err)
 	}
-	defer c.run("down", "--purge", "--yes")
-	c.run("up", "--timeout", "10m")
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.status().Bootstrap...))
+	return c
+}
+
+func (c *drillCluster) open() {
+	c.Run("up", "--timeout", "10m")
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Status().Bootstrap...), kgo.MetadataMinAge(100*time.Millisecond))
 	if err != nil {
-		b.Fatal(err)
+		c.T.Fatal(err)
 	}
-	defer client.Close()
-	c.admin = kadm.NewClient(client)
-	c.fresh()
-	for _, s := range steps {
-		outcomes = append(outcomes, c.play(s))
-	}
-	return append(outcomes, c.recreate())
+	c.kafka, c.admin = client, kadm.NewClient(client)
 }
 
-// fresh makes the topic of the drill: one partition, in sync on all brokers.
-func (c *drillCluster) fresh() {
-	eventually(c.t, "the topic is created", func() bool {
-		_, _, err := c.try("topic", "create", "orders", "--partitions", "1", "--replication-factor", "3", "--config", "min.insync.replicas=2")
-		return err == nil
+// fresh makes the topic of a step, and says who has which part in it.
+func (c *drillCluster) fresh(controllerLeads bool) (topic string, p parts) {
+	p.C = c.controller()
+	others := slices.DeleteFunc([]int32{1, 2, 3}, func(id int32) bool { return id == p.C })
+	p.L, p.F = others[0], others[1]
+	assignment := []int32{p.L, p.F, p.C}
+	if controllerLeads {
+		p.L, p.F, p.Spare = p.C, others[0], others[1]
+		assignment = []int32{p.L, p.F, p.Spare}
+	}
+	c.topics++
+	topic = "orders-" + strconv.Itoa(c.topics)
+	c.create(topic, assignment)
+	return topic, p
+}
+
+// create makes a topic of one partition with these replicas, and waits until all are in sync.
+func (c *drillCluster) create(topic string, replicas []int32) {
+	request := kmsg.NewPtrCreateTopicsRequest()
+	t := kmsg.NewCreateTopicsRequestTopic()
+	t.Topic, t.NumPartitions, t.ReplicationFactor = topic, -1, -1
+	a := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
+	a.Replicas = replicas
+	t.ReplicaAssignment = append(t.ReplicaAssignment, a)
+	minimum := kmsg.NewCreateTopicsRequestTopicConfig()
+	minimum.Name, minimum.Value = "min.insync.replicas", kmsg.StringPtr("2")
+	t.Configs = append(t.Configs, minimum)
+	request.Topics = append(request.Topics, t)
+	eventually(c.T, topic+" is created", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		response, err := request.RequestWith(ctx, c.kafka)
+		return err == nil && (response.Topics[0].ErrorCode == 0 || response.Topics[0].ErrorCode == kerr.TopicAlreadyExists.Code)
 	})
-	c.whole()
+	c.until(topic, "all replicas are in sync", func(p kadm.PartitionDetail) bool { return p.Leader == replicas[0] && len(p.ISR) == 3 })
 }
 
-func (c *drillCluster) whole() {
-	eventually(c.t, "all replicas are in sync", func() bool { p, err := c.partition(); return err == nil && len(p.ISR) == 3 })
-}
-
-func (c *drillCluster) partition() (kadm.PartitionDetail, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+func (c *drillCluster) partition(topic string) (kadm.PartitionDetail, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	topics, err := c.admin.ListTopics(ctx, "orders")
+	topics, err := c.admin.ListTopics(ctx, topic)
 	if err != nil {
 		return kadm.PartitionDetail{}, err
 	}
-	return topics["orders"].Partitions[0], topics["orders"].Err
+	return topics[topic].Partitions[0], topics[topic].Err
 }
 
-func (c *drillCluster) leader() string {
-	var leader int32
-	eventually(c.t, "orders/0 has a leader", func() bool {
-		p, err := c.partition()
-		leader = p.Leader
-		return err == nil && leader > 0
-	})
-	return fmt.Sprintf("broker-%d", leader)
+// until waits for a state of the partition of a topic.
+func (c *drillCluster) until(topic, what string, holds func(kadm.PartitionDetail) bool) {
+	c.T.Helper()
+	eventually(c.T, topic+": "+what, func() bool { p, err := c.partition(topic); return err == nil && holds(p) })
 }
 
-func (c *drillCluster) controller() string {
-	var id int32
-	eventually(c.t, "there is a controller", func() bool {
-		m, err := c.admin.BrokerMetadata(context.Background())
+func (c *drillCluster) controller() (id int32) {
+	eventually(c.T, "there is a controller", func() bool {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		m, err := c.admin.BrokerMetadata(ctx)
 		id = m.Controller
 		return err == nil && id > 0
 	})
-	return fmt.Sprintf("broker-%d", id)
+	return id
 }
 
-// follower is a broker that neither leads nor controls.
-func (c *drillCluster) follower() string {
-	brokers := []string{"broker-1", "broker-2", "broker-3"}
-	leader, controller := c.leader(), c.controller()
-	return brokers[slices.IndexFunc(brokers, func(b string) bool { return b != leader && b != controller })]
-}
-
-func (c *drillCluster) coordinator(leads bool) (name string) {
-	eventually(c.t, "the coordinators have a leader", func() bool {
-		for _, n := range c.status().Nodes {
-			mode, err := cluster.Mode(context.Background(), n.Address)
-			if n.Role == cluster.Coordinator && err == nil && (mode == "leader") == leads {
+// coordinator names one that is in a mode.
+func (c *drillCluster) coordinator(mode string) (name string) {
+	eventually(c.T, "a coordinator is "+mode, func() bool {
+		for _, n := range c.Status().Nodes {
+			if n.Role != cluster.Coordinator || n.State != cluster.Serving {
+				continue
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			is, err := cluster.Mode(ctx, n.Address)
+			cancel()
+			if err == nil && is == mode {
 				name = n.Name
 				return true
 			}
@@ -168,130 +251,55 @@ func (c *drillCluster) coordinator(leads bool) (name string) {
 	return name
 }
 
+// trails is how long the drill waits for what may follow once a step is over.
+const trails = 2 * time.Second
+
 // play does one step with clients at work, and reads what happened from the timeline.
 func (c *drillCluster) play(s step) outcome {
-	clients := startClients(c.t, c.status().Bootstrap)
-	names := c.names()
+	topic, p := c.fresh(s.leads)
+	node := s.who(c, p)
+	clients := startClients(c.T, c.Status().Bootstrap, topic)
 	began := time.Now()
-	node := s.hit(c)
-	time.Sleep(faultTime)
-	s.back(c, node)
-	c.whole()
-	eventually(c.t, node+" serves", func() bool {
-		status := c.status()
+	c.Run(s.verb, node, "--yes")
+	c.missed(s, topic, node)
+	if s.verb == "pause" {
+		c.Run("resume", node)
+	} else {
+		c.Run("restart", node, "--yes", "--timeout", patience.String())
+	}
+	eventually(c.T, node+" serves", func() bool {
+		status := c.Status()
 		n, _ := status.Node(node)
 		return n.State == cluster.Serving
 	})
-	time.Sleep(2 * time.Second) // what trails behind
-	o := outcome{step: s.name, client: clients.stop()}
-	events := c.events(began)
-	if fault := slices.IndexFunc(events, func(e cluster.Event) bool { return e.Kind == cluster.KindFault }); fault >= 0 {
-		began = events[fault].At
-	}
-	for _, e := range events {
-		if h, ok := normalise(e, names, node, began); ok {
-			o.events = append(o.events, h)
-		}
-	}
-	return o
+	c.until(topic, "all replicas are in sync", func(p kadm.PartitionDetail) bool { return len(p.ISR) == 3 })
+	time.Sleep(trails)
+	saw := clients.stop()
+	return outcome{Step: s.name, Events: normalise(c.Events(began), p, topic, node), Clients: saw}
 }
 
-// recreate deletes the topic and makes it again.
+// missed waits until the cluster has noticed that a node is gone, and a halted one for its time.
+func (c *drillCluster) missed(s step, topic, node string) {
+	halt := time.After(s.away)
+	if id, is := strings.CutPrefix(node, "broker-"); is {
+		gone, _ := strconv.Atoi(id)
+		c.until(topic, node+" is missed", func(p kadm.PartitionDetail) bool {
+			return p.Leader >= 0 && p.Leader != int32(gone) && !slices.Contains(p.ISR, int32(gone))
+		})
+	} else {
+		c.coordinator("leader")
+	}
+	time.Sleep(trails)
+	<-halt
+}
+
+// recreate deletes a topic and makes it again.
 func (c *drillCluster) recreate() outcome {
+	topic, p := c.fresh(false)
 	began := time.Now()
-	c.run("topic", "delete", "orders", "--yes")
-	c.fresh()
-	time.Sleep(2 * time.Second)
-	o := outcome{step: "delete and recreate the topic", client: "-"}
-	for _, e := range c.events(began) {
-		if strings.HasPrefix(e.Kind, "topic-") {
-			o.events = append(o.events, happened{e.Kind, e.At.Sub(began)})
-		}
-	}
-	return o
-}
-
-// names gives every broker its part in the story: L leads orders/0, F and G follow, in the order of assignment.
-func (c *drillCluster) names() map[string]string {
-	parts := map[string]string{}
-	eventually(c.t, "orders/0 has a leader", func() bool {
-		p, err := c.partition()
-		if err != nil || p.Leader < 0 {
-			return false
-		}
-		followers := []string{"F", "G"}
-		for _, id := range p.Replicas {
-			part := "L"
-			if id != p.Leader {
-				part, followers = followers[0], followers[1:]
-			}
-			parts[fmt.Sprint(id)] = part
-		}
-		return true
-	})
-	return parts
-}
-
-// normalise drops what is another story, and names brokers by their part; sets are ordered.
-func normalise(e cluster.Event, parts map[string]string, node string, began time.Time) (happened, bool) {
-	part := func(text string) string {
-		if id, ok := strings.CutPrefix(text, "broker-"); ok {
-			return parts[id]
-		}
-		ids := strings.Split(text, ",")
-		for i, id := range ids {
-			if p, ok := parts[id]; ok {
-				ids[i] = p
-			}
-		}
-		slices.Sort(ids)
-		return strings.Join(ids, ",")
-	}
-	h := happened{after: e.At.Sub(began)}
-	switch {
-	case e.Kind == "session" || e.Kind == "joined":
-		h.what = fmt.Sprintf("%s %s", e.Kind, part(e.Subject))
-	case e.Kind == "controller":
-		h.what = fmt.Sprintf("controller moves, epoch +%d", e.NewEpoch-e.OldEpoch)
-	case e.Kind == "coordinator":
-		h.what = "coordinators elect"
-	case e.Subject == "orders/0" && (e.Kind == "leader" || e.Kind == "offline"):
-		h.what = fmt.Sprintf("%s %s -> %s, epoch +%d", e.Kind, part(e.Old), part(e.New), e.NewEpoch-e.OldEpoch)
-	case e.Subject == "orders/0" && e.Kind == "isr":
-		h.what = fmt.Sprintf("isr %s -> %s", part(e.Old), part(e.New))
-	case e.Kind == "exit" && e.Subject == node:
-		h.what = "exit"
-	default:
-		return h, false
-	}
-	return h, true
-}
-
-// sideBySide writes a table: what happened on both, and when; then what only one of them did.
-func sideBySide(reference, ours []outcome) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "%-32s %-38s %10s %10s %7s\n", "step", "event", "apache", "embedded", "ratio")
-	for i, r := range reference {
-		mine := slices.Clone(ours[i].events)
-		name := r.step
-		row := func(what, apache, embedded, ratio string) {
-			fmt.Fprintf(&text, "%-32s %-38s %10s %10s %7s\n", name, what, apache, embedded, ratio)
-			name = ""
-		}
-		seconds := func(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
-		for _, e := range r.events {
-			at := slices.IndexFunc(mine, func(h happened) bool { return h.what == e.what })
-			if at < 0 {
-				row(e.what, seconds(e.after), "-", "")
-				continue
-			}
-			row(e.what, seconds(e.after), seconds(mine[at].after), fmt.Sprintf("%.2f", mine[at].after.Seconds()/e.after.Seconds()))
-			mine = slices.Delete(mine, at, at+1)
-		}
-		for _, h := range mine {
-			row(h.what, "-", seconds(h.after), "")
-		}
-		fmt.Fprintf(&text, "%32s clients, apache:   %s\n%32s clients, embedded: %s\n", "", r.client, "", ours[i].client)
-	}
-	return text.String()
+	c.Run("topic", "delete", topic, "--yes")
+	eventually(c.T, topic+" is gone", func() bool { _, err := c.partition(topic); return errors.Is(err, kerr.UnknownTopicOrPartition) })
+	c.create(topic, []int32{p.L, p.F, p.C})
+	time.Sleep(trails)
+	return outcome{Step: "delete and create a topic", Events: normalise(c.Events(began), p, topic, "")}
 }

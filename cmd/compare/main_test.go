@@ -1,19 +1,16 @@
 package compare
 
 import (
-	"bytes"
-	"encoding/json"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"kdrill/cluster"
 	"kdrill/cmd"
+	"kdrill/testdata/need"
 	"kdrill/testdata/races"
+	"kdrill/testdata/stage"
 )
 
 // TestMain makes the test binary the program: stories run "kdrill" as users do.
@@ -24,78 +21,32 @@ func TestMain(m *testing.M) {
 }
 
 // local is a cluster of real processes that lives as long as one test.
-type local struct {
-	t   testing.TB
-	env []string
+type local struct{ *stage.Cluster }
+
+// startApache starts a cluster that may run Apache Kafka of a version.
+func startApache(t testing.TB, version string, upArgs ...string) *local {
+	t.Helper()
+	c := prepare(t, version)
+	c.Run(append([]string{"up", "--timeout", patience.String()}, upArgs...)...)
+	return c
 }
 
-// run runs one kdrill command, which must succeed, and returns what it printed.
-func (c *local) run(args ...string) string {
-	c.t.Helper()
-	out, errText, err := c.try(args...)
-	if err != nil {
-		c.t.Fatalf("kdrill %s: %v\n%s", strings.Join(args, " "), err, errText)
-	}
-	return out
+// prepare makes Apache Kafka of a version known to a user who has no cluster yet. Stories are not about speed: their JVMs
+// compile as little as they can, and let the tests of other packages go first.
+func prepare(t testing.TB, version string) *local {
+	t.Helper()
+	jars := need.Kafka(t, version)
+	c := &local{stage.New(t, "KAFKA_HEAP_OPTS=-Xmx128m -XX:TieredStopAtLevel=1")}
+	c.Wrap = []string{need.Program(t, "nice", "coreutils"), "-n", "10"}
+	c.Run("engine", "add", jars)
+	return c
 }
 
-func (c *local) try(args ...string) (out, errText string, err error) {
-	var stdout, stderr bytes.Buffer
-	command := exec.Command("kdrill", args...) // not the test's context: clean-up runs after it has ended
-	command.Env, command.Stdout, command.Stderr = c.env, &stdout, &stderr
-	err = command.Run()
-	return stdout.String(), stderr.String(), err
-}
+// patience is how long JVMs may take to start on a machine that is busy with other tests.
+const patience = 6 * time.Minute
 
-// status asks the supervisor.
-func (c *local) status() cluster.Status {
-	c.t.Helper()
-	var status cluster.Status
-	if err := json.Unmarshal([]byte(c.run("ps", "--output", "json")), &status); err != nil {
-		c.t.Fatalf("ps: %v", err)
-	}
-	return status
-}
-
-// events reads the timeline from a time on.
-func (c *local) events(since time.Time) (events []cluster.Event) {
-	c.t.Helper()
-	for line := range strings.Lines(c.run("events", "--output", "json")) {
-		var e cluster.Event
-		if json.Unmarshal([]byte(line), &e) == nil && !e.At.Before(since) {
-			events = append(events, e)
-		}
-	}
-	return events
-}
-
-// report shows what the nodes said, for a test that failed.
-func (c *local) report() {
-	out, _, err := c.try("ps")
-	c.t.Logf("ps:\n%s", out)
-	out, _, _ = c.try("events")
-	c.t.Logf("events:\n%s", tail(out, 60))
-	if err != nil {
-		return
-	}
-	for _, n := range c.status().Nodes {
-		data, _ := os.ReadFile(n.Log)
-		c.t.Logf("%s:\n%s", n.Name, tail(string(data), 25))
-	}
-}
-
-func tail(text string, lines int) string {
-	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
-}
-
-// eventually waits until what holds. JVMs on a busy machine are slow.
+// eventually waits until what holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(3 * time.Minute)
-	for tick := time.NewTicker(100 * time.Millisecond); !holds(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("not within three minutes: %s", what)
-		}
-	}
+	stage.Eventually(t, patience, what, holds)
 }

@@ -163,6 +163,7 @@ func (s *Screen) about(f ui.Frame) []ui.Line {
 			}
 		}
 		fact("trouble", n.Problem, themes.Warn)
+		fact("quorum", n.Quorum, themes.Text)
 		if status, ok := f.Node(n.Name); ok {
 			fact("last end", status.Exit, themes.Text)
 			fact("log", status.Log, themes.Dim)

@@ -3,6 +3,7 @@ package ui
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ type Node struct {
 	Holds       int   // replicas
 	Session     time.Duration
 	Problem     string    // one sentence, empty if there is none
+	Quorum      string    // KRaft: how it takes part in the quorum, one line
 	Answered    time.Time // its last answer, zero never
 }
 
@@ -53,18 +55,21 @@ func Nodes(d Data) []Node {
 		if known[Broker(b.ID)] {
 			continue
 		}
-		n := Node{Name: Broker(b.ID), ID: b.ID, Address: net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port)))}
+		n := Node{Name: Broker(b.ID), ID: b.ID, Quorum: d.Snapshot.Standing(b.ID), Address: net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port)))}
 		n.fromBroker(d, b, held)
 		nodes = append(nodes, n)
 	}
 	if len(known) == 0 {
-		for i, c := range d.Snapshot.Coordinators {
+		for i, c := range slices.Concat(d.Snapshot.Coordinators, d.Snapshot.Observers) {
 			if c.ID > 0 && isBroker(d.Snapshot, c.ID) {
 				continue
 			}
 			n := Node{Name: fmt.Sprintf("coordinator-%d", i+1), Coordinator: true, ID: -1, Address: c.Address, LogBytes: -1}
 			if c.ID > 0 {
-				n.Name = fmt.Sprintf("controller-%d", c.ID)
+				n.Name, n.Quorum = fmt.Sprintf("controller-%d", c.ID), d.Snapshot.Standing(c.ID)
+			}
+			if c.Role == "observer" && c.ID > 0 { // a broker that is not registered yet, or a controller without a vote
+				n.Name = fmt.Sprintf("observer-%d", c.ID)
 			}
 			n.fromCoordinator(c)
 			nodes = append(nodes, n)
@@ -83,6 +88,9 @@ func supervised(d Data, s cluster.NodeStatus, held map[int32]replicas) Node {
 	n := Node{
 		Name: s.Name, ID: int32(s.ID), Address: s.Address, PID: s.PID, RSS: s.RSS, CPU: s.CPU, Restarts: s.Restarts, LogBytes: -1,
 		Session: s.Session, Coordinator: s.Role != cluster.Broker,
+	}
+	if d.Snapshot != nil {
+		n.Quorum = d.Snapshot.Standing(int32(s.ID))
 	}
 	if s.PID > 0 && !s.Started.IsZero() {
 		n.Up = max(d.Now.Sub(s.Started), time.Second)
