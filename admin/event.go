@@ -50,6 +50,9 @@ type Event struct {
 	By string `json:"by,omitempty"`
 }
 
+// NoEffect says whether a fault was over before anybody noticed it; the note says how.
+func (e Event) NoEffect() bool { return e.Kind == KindRecovered && strings.HasPrefix(e.Note, noEffect) }
+
 // Internal says whether the event is about one partition of an internal topic: one broker has dozens of them, and they
 // hide the user's own.
 func (e Event) Internal() bool {

@@ -39,6 +39,9 @@ func (e Event) Columns() (tag, subject, change, note string) {
 		change = "started, pid " + e.New
 	case KindRecovered:
 		change = "recovered in " + e.New
+		if e.NoEffect() {
+			return tagOf(e.Kind), e.Subject, note, ""
+		}
 	}
 	return tagOf(e.Kind), e.Subject, change, note
 }

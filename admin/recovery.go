@@ -25,6 +25,8 @@ type Recovery struct {
 	Returned   time.Duration `json:"returned"`   // the node registered again
 	Full       time.Duration `json:"full"`       // every replica is in sync again
 	Quorum     time.Duration `json:"quorum"`     // coordinators only: the ensemble has a leader again
+	Resumed    time.Duration `json:"resumed"`    // a node that stood still goes on
+	NoEffect   bool          `json:"no_effect"`  // it did so before the cluster noticed
 
 	ToLead         int  `json:"to_lead"`         // partitions that lost their leader
 	LedAgain       int  `json:"led_again"`       // of them, those with another leader
@@ -34,6 +36,10 @@ type Recovery struct {
 
 	lost  map[TopicPartition]time.Duration // partitions that lost their leader; when they were led again
 	holds []TopicPartition                 // partitions with a replica on the node
+
+	halted time.Duration    // the process was stopped from running
+	epoch  int64            // of the broker's registration before the fault
+	member []TopicPartition // partitions in whose isr it was before the fault
 }
 
 // Begin starts the stopwatch of a fault. before is the last snapshot from before it; session is the broker's
@@ -58,7 +64,13 @@ func Begin(fault Event, before *Snapshot, session time.Duration) Recovery {
 			if slices.Contains(p.Replicas, r.Broker) {
 				r.holds = append(r.holds, at)
 			}
+			if slices.Contains(p.ISR, r.Broker) {
+				r.member = append(r.member, at)
+			}
 		}
+	}
+	if b, ok := before.Broker(r.Broker); ok {
+		r.epoch = b.Epoch
 	}
 	r.ToLead, r.ToSync = len(r.lost), len(r.holds)
 	return r
@@ -96,6 +108,14 @@ func (r *Recovery) event(e Event, since time.Duration) {
 	case KindExit:
 		if mine {
 			first(&r.Exited, since)
+		}
+	case KindPaused:
+		if mine {
+			first(&r.halted, since)
+		}
+	case KindResumed:
+		if mine {
+			first(&r.Resumed, since)
 		}
 	case KindSession:
 		if mine {
@@ -152,8 +172,9 @@ func (r *Recovery) led(at TopicPartition, since time.Duration) {
 func (r *Recovery) snapshot(s *Snapshot, since time.Duration) {
 	if r.Broker < 0 {
 		// What a leader said before the fault, or it was the one that ended, says nothing about now.
-		exited := r.Fault.At.Add(r.Exited)
-		if r.Quorum == 0 && r.Exited > 0 && slices.ContainsFunc(s.Coordinators, func(c Coordinator) bool {
+		ended := cmp.Or(r.Exited, r.halted)
+		exited := r.Fault.At.Add(ended)
+		if r.Quorum == 0 && ended > 0 && slices.ContainsFunc(s.Coordinators, func(c Coordinator) bool {
 			return c.leads() && c.Answered.After(exited)
 		}) {
 			r.Quorum = since
@@ -165,6 +186,7 @@ func (r *Recovery) snapshot(s *Snapshot, since time.Duration) {
 		r.Detected = since
 	}
 	if r.Detected == 0 {
+		r.NoEffect = r.NoEffect || r.unharmed(s)
 		return
 	}
 	for at, when := range r.lost {
@@ -172,6 +194,10 @@ func (r *Recovery) snapshot(s *Snapshot, since time.Duration) {
 			continue
 		}
 		p, ok := s.partition(at)
+		if ok && p.Leader == r.Broker && r.Returned > 0 { // nobody else could: it leads again itself
+			r.led(at, r.Returned)
+			continue
+		}
 		if !ok || p.Leader >= 0 && p.Leader != r.Broker {
 			changed := since
 			if ok && p.ChangedAt.After(r.Fault.At) {
@@ -181,6 +207,22 @@ func (r *Recovery) snapshot(s *Snapshot, since time.Duration) {
 		}
 	}
 	r.sync(s, since)
+}
+
+// certain is how long after it goes on a node must be seen unharmed: what its pause has caused is known by then.
+const certain = 500 * time.Millisecond
+
+// unharmed says whether a node that stood still goes on as what it was: it answers, its registration is that of before, and
+// it is in every isr that it was in.
+func (r *Recovery) unharmed(s *Snapshot) bool {
+	b, ok := s.Broker(r.Broker)
+	if !ok || r.Resumed == 0 || !b.Registered || b.Error != "" || b.Epoch != r.epoch || b.Answered.Before(r.Fault.At.Add(r.Resumed+certain)) {
+		return false
+	}
+	return !slices.ContainsFunc(r.member, func(at TopicPartition) bool {
+		p, ok := s.partition(at)
+		return ok && !slices.Contains(p.ISR, r.Broker)
+	})
 }
 
 // sync counts the partitions that are whole again.
@@ -220,7 +262,7 @@ func parsePartition(subject string) (TopicPartition, bool) {
 
 // Left is how long the session of the dead node lives on at most; 0 once it has ended or where it is unknown.
 func (r Recovery) Left(now time.Time) time.Duration {
-	if r.Session == 0 || r.Detected > 0 || r.Broker < 0 || r.Gentle {
+	if r.Session == 0 || r.Detected > 0 || r.Broker < 0 || r.Gentle || r.Resumed > 0 {
 		return 0
 	}
 	return max(0, r.Session-now.Sub(r.Fault.At))
@@ -231,6 +273,9 @@ func (r Recovery) Healed() bool {
 	if r.Broker < 0 {
 		return r.Quorum > 0
 	}
+	if r.NoEffect {
+		return true
+	}
 	return r.Detected > 0 && r.LedAgain == r.ToLead && (!r.MoveController || r.Controller > 0)
 }
 
@@ -239,8 +284,22 @@ func (r Recovery) Over() bool {
 	if r.Broker < 0 {
 		return r.Quorum > 0
 	}
-	return r.Full > 0
+	return r.Full > 0 || r.NoEffect
 }
+
+// Took is how long it took until it was over, 0 while it is not.
+func (r Recovery) Took() time.Duration {
+	switch {
+	case r.Broker < 0:
+		return r.Quorum
+	case r.NoEffect:
+		return r.Resumed
+	}
+	return r.Full
+}
+
+// noEffect begins the verdict on a fault that nobody noticed.
+const noEffect = "no effect"
 
 // Verdict is one line about how it went so far.
 func (r Recovery) Verdict() string {
@@ -249,6 +308,10 @@ func (r Recovery) Verdict() string {
 		return "the " + r.ensemble() + " have a leader after " + seconds(r.Quorum)
 	case r.Broker < 0:
 		return "waiting for the " + r.ensemble() + " to elect a leader"
+	case r.NoEffect:
+		return noEffect + ": resumed after " + seconds(r.Resumed) + ", before its session ended"
+	case r.Detected == 0 && r.Resumed > 0:
+		return "resumed after " + seconds(r.Resumed) + ": waiting for " + r.Fault.Subject + " to answer in sync"
 	case r.Detected == 0 && r.Gentle:
 		return "waiting for " + r.Fault.Subject + " to hand over"
 	case r.Detected == 0:

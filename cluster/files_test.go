@@ -66,6 +66,40 @@ func TestEventsBelongToTheFaultThatIsOpen(t *testing.T) {
 	}
 }
 
+// TestEachEventBelongsToTheFaultOfItsNode: two faults are open; what is about neither belongs to the newer one.
+func TestEachEventBelongsToTheFaultOfItsNode(t *testing.T) {
+	line, err := openTimeline(filepath.Join(t.TempDir(), timelineFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer line.close()
+	at := time.Unix(1000, 0).UTC()
+	events := []Event{
+		{Kind: KindFault, Subject: "broker-1"},
+		{Kind: KindFault, Subject: "broker-2"},
+		{Kind: "session", Subject: "broker-1"},
+		{Kind: "leader", Subject: "orders/0", Old: "broker-1", New: "broker-3"},
+		{Kind: "isr", Subject: "orders/1", Old: "1,2,3", New: "3"},
+		{Kind: KindRecovered, Subject: "broker-1"},
+		{Kind: "joined", Subject: "broker-1"},
+		{Kind: KindFault, Subject: "broker-2"},
+		{Kind: KindRecovered, Subject: "broker-2"},
+		{Kind: "isr", Subject: "orders/1"},
+	}
+	for i, e := range events {
+		e.At = at.Add(time.Duration(i) * time.Second)
+		if err := line.append(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"f1", "f2", "f1", "f1", "f2", "f1", "f2", "f3", "f3", ""}
+	for i, e := range collect(t, readTimeline(line.file.Name(), 0)) {
+		if e.Fault != want[i] {
+			t.Errorf("event %d %s of %s: %q, want %q", i, e.Kind, e.Subject, e.Fault, want[i])
+		}
+	}
+}
+
 func TestATornLineIsNoEvent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), timelineFile)
 	torn := `{"at":"2026-01-01T00:00:00Z","kind":"joined","subject":"broker-1"}` + "\n" + `{"at":"2026-01-01T00:0`

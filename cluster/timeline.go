@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,9 +19,10 @@ import (
 // timeline is the file of events: one JSON object a line, in the order in which they were recorded. One goroutine
 // appends; any number read, and only lines that are complete.
 type timeline struct {
-	file  *os.File
-	fault *fault // the open one, or nil
-	count int    // of faults, for their ids
+	file *os.File
+	// faults are the open ones, the newest last; a node has one at most.
+	faults []fault
+	count  int // of faults, for their ids
 
 	mu    sync.Mutex
 	grown chan struct{} // closed and replaced by every append
@@ -28,11 +30,11 @@ type timeline struct {
 
 // fault is what somebody did to a node and what has not been said to be over.
 type fault struct {
-	id string
-	at time.Time
+	id, node string
+	at       time.Time
 }
 
-// openTimeline opens the file, ends a line that its last writer could not, and finds the fault that is still open.
+// openTimeline opens the file, ends a line that its last writer could not, and finds the faults that are still open.
 func openTimeline(path string) (*timeline, error) {
 	t := &timeline{grown: make(chan struct{})}
 	for e, err := range readTimeline(path, 0) {
@@ -62,22 +64,36 @@ func (t *timeline) endLine() error {
 	return err
 }
 
-// keep keeps track of the open fault: the newest one until it is said to be recovered from.
+// keep keeps track of the open faults: each until it is said to be recovered from, or its node has another one.
 func (t *timeline) keep(e Event) {
 	switch e.Kind {
 	case KindFault:
 		t.count++
-		t.fault = &fault{id: e.Fault, at: e.At}
+		t.faults = slices.DeleteFunc(t.faults, func(f fault) bool { return f.node == e.Subject })
+		t.faults = append(t.faults, fault{id: e.Fault, node: e.Subject, at: e.At})
 	case KindRecovered:
-		t.fault = nil
+		t.faults = slices.DeleteFunc(t.faults, func(f fault) bool { return f.id == e.Fault })
 	}
 }
 
-// append stamps an event with the open fault and writes it.
+// faultOf is the open fault that an event belongs to: that of the node that it is about or that it moves something away
+// from, else the newest one before it.
+func (t *timeline) faultOf(e Event) (fault, bool) {
+	for _, mine := range []bool{true, false} {
+		for _, f := range slices.Backward(t.faults) {
+			if !e.At.Before(f.at) && (!mine || f.node == e.Subject || f.node == e.Old) {
+				return f, true
+			}
+		}
+	}
+	return fault{}, false
+}
+
+// append stamps an event with the open fault that it belongs to and writes it.
 func (t *timeline) append(e Event) error {
 	if e.Kind == KindFault {
 		e.Fault, e.Since = fmt.Sprintf("f%d", t.count+1), 0
-	} else if f := t.fault; f != nil && !e.At.Before(f.at) {
+	} else if f, ok := t.faultOf(e); ok {
 		e.Fault, e.Since = f.id, e.At.Sub(f.at)
 	}
 	line, err := json.Marshal(e)

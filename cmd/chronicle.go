@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 
 	"kdrill/admin"
@@ -16,10 +17,17 @@ type chronicle struct {
 	supervisor recorder
 	log        *slog.Logger
 	last       *admin.Snapshot
-	fault      *admin.Event     // the open fault, nil if there is none
-	recovery   *admin.Recovery  // its stopwatch, nil until there is a snapshot to start it with
-	over       <-chan time.Time // fires when everything that belongs to the fault has been recorded, nil before
+	faults     []*openFault     // the newest last; a node has one at most
+	over       <-chan time.Time // fires when everything that belongs to a fault that is over has been recorded, nil before
 }
+
+// openFault is a fault that the cluster has not recovered from.
+type openFault struct {
+	admin.Event
+	recovery *admin.Recovery // its stopwatch, nil until there is a snapshot to start it with
+}
+
+func (f *openFault) isOver() bool { return f.recovery != nil && f.recovery.Over() }
 
 // recorder is what a chronicle needs of a supervisor.
 type recorder interface {
@@ -82,22 +90,26 @@ func (c *chronicle) read(ctx context.Context, recorded chan<- cluster.Event) {
 	}
 }
 
-// note starts the stopwatch with a fault and lets other events move it.
+// note starts a stopwatch with a fault and lets other events move those that run.
 func (c *chronicle) note(e admin.Event) {
 	if e.Kind != admin.KindFault {
 		c.fold([]admin.Event{e}, nil)
 		return
 	}
-	c.fault, c.recovery, c.over = &e, nil, nil
+	f := &openFault{Event: e}
+	c.faults = slices.DeleteFunc(c.faults, func(f *openFault) bool { return f.Subject == e.Subject })
+	c.faults = append(c.faults, f)
 	if c.last != nil {
-		c.begin(c.last)
+		c.begin(f, c.last)
 	}
 }
 
 // see takes a snapshot. The first one also starts the stopwatch of a fault that was faster.
 func (c *chronicle) see(s *admin.Snapshot) {
-	if c.fault != nil && c.recovery == nil {
-		c.begin(s)
+	for _, f := range c.faults {
+		if f.recovery == nil {
+			c.begin(f, s)
+		}
 	}
 	if s.Controller >= 0 && (c.last == nil || c.last.Controller < 0) {
 		c.log.Info("controller seen", "controller", s.ControllerName(), "epoch", s.ControllerEpoch)
@@ -106,30 +118,38 @@ func (c *chronicle) see(s *admin.Snapshot) {
 	c.fold(nil, s)
 }
 
-func (c *chronicle) begin(before *admin.Snapshot) {
+func (c *chronicle) begin(f *openFault, before *admin.Snapshot) {
 	status := c.supervisor.Status()
-	n, _ := status.Node(c.fault.Subject)
-	recovery := admin.Begin(*c.fault, before, n.Session)
-	c.recovery = &recovery
+	n, _ := status.Node(f.Subject)
+	recovery := admin.Begin(f.Event, before, n.Session)
+	f.recovery = &recovery
 }
 
 func (c *chronicle) fold(events []admin.Event, now *admin.Snapshot) {
-	if c.recovery == nil {
-		return
-	}
-	next := c.recovery.Observe(events, now)
-	c.recovery = &next
-	if next.Over() && c.over == nil {
-		c.over = time.After(settleTime)
+	for _, f := range c.faults {
+		if f.recovery == nil {
+			continue
+		}
+		next := f.recovery.Observe(events, now)
+		f.recovery = &next
+		if f.isOver() && c.over == nil {
+			c.over = time.After(settleTime)
+		}
 	}
 }
 
-// recovered closes the fault.
+// recovered closes the faults that are over.
 func (c *chronicle) recovered() {
-	took := max(c.recovery.Full, c.recovery.Quorum)
-	c.supervisor.Record(cluster.Event{
-		At: c.fault.At.Add(took), Kind: cluster.KindRecovered, Subject: c.fault.Subject,
-		New: took.Round(time.Millisecond).String(), Note: c.recovery.Verdict(),
-	})
-	c.fault, c.recovery, c.over = nil, nil, nil
+	c.over = nil
+	for _, f := range c.faults {
+		if !f.isOver() {
+			continue
+		}
+		took := f.recovery.Took()
+		c.supervisor.Record(cluster.Event{
+			At: f.At.Add(took), Kind: cluster.KindRecovered, Subject: f.Subject,
+			New: took.Round(time.Millisecond).String(), Note: f.recovery.Verdict(),
+		})
+	}
+	c.faults = slices.DeleteFunc(c.faults, (*openFault).isOver)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -60,8 +61,54 @@ func TestAFaultIsOverOnceAllOfItIsSeen(t *testing.T) {
 			t.Fatalf("%s: not over", name)
 		}
 		c.recovered()
-		if len(book.events) != 1 || book.events[0].Kind != cluster.KindRecovered || book.events[0].New != "5s" || c.fault != nil {
+		if len(book.events) != 1 || book.events[0].Kind != cluster.KindRecovered || book.events[0].New != "5s" || len(c.faults) != 0 {
 			t.Errorf("%s: %+v", name, book.events)
 		}
+	}
+}
+
+// TestTwoFaultsAreOverEachAtItsTime: both brokers of a partition of three are killed one after the other, and come back in
+// the other order.
+func TestTwoFaultsAreOverEachAtItsTime(t *testing.T) {
+	at := time.Unix(1000, 0)
+	after := func(s int) time.Time { return at.Add(time.Duration(s) * time.Second) }
+	look := func(s int, registered []int32, leader int32, isr ...int32) *admin.Snapshot {
+		now := &admin.Snapshot{At: after(s), Controller: 3, Topics: []admin.Topic{{Name: "orders", Partitions: []admin.Partition{{Leader: leader, Replicas: []int32{1, 2, 3}, ISR: isr}}}}}
+		for id := range int32(3) {
+			now.Brokers = append(now.Brokers, admin.Broker{ID: id + 1, Registered: slices.Contains(registered, id+1)})
+		}
+		return now
+	}
+	book := &notebook{}
+	c := &chronicle{supervisor: book, log: slog.New(slog.DiscardHandler)}
+	c.see(look(-1, []int32{1, 2, 3}, 1, 1, 2, 3))
+	c.note(admin.Event{At: at, Kind: admin.KindFault, Subject: "broker-1", New: "kill"})
+	c.note(admin.Event{At: after(1), Kind: admin.KindSession, Subject: "broker-1"})
+	c.note(admin.Event{At: after(1), Kind: admin.KindLeader, Subject: "orders/0", Old: "broker-1", New: "broker-2"})
+	c.see(look(1, []int32{2, 3}, 2, 2, 3))
+	c.note(admin.Event{At: after(2), Kind: admin.KindFault, Subject: "broker-2", New: "kill"})
+	c.note(admin.Event{At: after(3), Kind: admin.KindSession, Subject: "broker-2"})
+	c.note(admin.Event{At: after(3), Kind: admin.KindLeader, Subject: "orders/0", Old: "broker-2", New: "broker-3"})
+	c.see(look(3, []int32{3}, 3, 3))
+	if len(c.faults) != 2 || c.over != nil {
+		t.Fatalf("%d faults open, over %v", len(c.faults), c.over != nil)
+	}
+	c.note(admin.Event{At: after(4), Kind: admin.KindJoined, Subject: "broker-2"})
+	c.see(look(5, []int32{2, 3}, 3, 3, 2))
+	if c.over != nil {
+		t.Fatal("over while broker-1 is away: the partition is not whole")
+	}
+	c.note(admin.Event{At: after(6), Kind: admin.KindJoined, Subject: "broker-1"})
+	c.see(look(7, []int32{1, 2, 3}, 3, 3, 2, 1))
+	if c.over == nil {
+		t.Fatal("not over")
+	}
+	c.recovered()
+	said := map[string]string{}
+	for _, e := range book.events {
+		said[e.Subject] = e.New
+	}
+	if len(book.events) != 2 || said["broker-1"] != "7s" || said["broker-2"] != "5s" || len(c.faults) != 0 {
+		t.Errorf("%+v", book.events)
 	}
 }

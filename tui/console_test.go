@@ -145,6 +145,10 @@ func (c *console) data(d ui.Data) {
 		for i := range s.Sessions.List {
 			s.Sessions.List[i].HeardAt = s.Sessions.List[i].HeardAt.Add(now)
 		}
+		s.Brokers = slices.Clone(s.Brokers)
+		for i := range s.Brokers {
+			s.Brokers[i].Answered = s.Brokers[i].Answered.Add(now)
+		}
 		s.Groups = slices.Clone(s.Groups)
 		for i := range s.Groups {
 			s.Groups[i].At = s.Groups[i].At.Add(now)

@@ -30,6 +30,11 @@ func TestGoldenScreens(t *testing.T) {
 	golden(t, "fault-asked", "healthy", func(c *console) { c.keys("j", "K") })
 	golden(t, "fault-coordinator", "healthy", func(c *console) { c.keys("G", "k", "X") })
 	golden(t, "fault-watched", "healthy", func(c *console) { c.data(fixture("faults")); c.data(uitest.Failed()) })
+	golden(t, "faults-watched", "healthy", func(c *console) {
+		c.data(fixture("faults"))
+		c.data(uitest.Failed())
+		c.data(fixture("second"))
+	})
 	golden(t, "broken", "failed", func(*console) {})
 	golden(t, "crowded", "crowded", func(c *console) { c.keys("6") })
 	golden(t, "crowded-run", "crowded", func(c *console) { c.keys("6", "enter") })

@@ -20,7 +20,7 @@ import (
 // TestJourneys plays the scripts of testdata/journeys: one command a line.
 //
 //	size W H            the terminal's size
-//	data NAME           what the cluster shows: healthy, failed, faults (events of a kill only), unreachable, quiet, kraft
+//	data NAME           what the cluster shows: healthy, failed, faults (events of a kill only), second (events of a pause only), resumed, unreachable, quiet, kraft
 //	keys K…             keys by name
 //	type TEXT           letters
 //	paste TEXT          pasted letters
@@ -147,6 +147,12 @@ func fixture(name string) ui.Data {
 		d := uitest.Empty()
 		d.Events = uitest.Fault()
 		return d
+	case "second":
+		d := uitest.Empty()
+		d.Events = uitest.Second()
+		return d
+	case "resumed":
+		return uitest.Resumed()
 	case "unreachable":
 		d := uitest.Empty()
 		d.Snapshot = &admin.Snapshot{At: uitest.Now, Controller: -1, Problem: "No broker of 10.0.0.1:9092 answers."}

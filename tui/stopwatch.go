@@ -2,6 +2,8 @@ package tui
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"kdrill/admin"
@@ -10,77 +12,98 @@ import (
 	"kdrill/tui/ui"
 )
 
-// stopwatch watches how the cluster recovers from the last fault.
+// stopwatch watches how the cluster recovers from faults: each has a clock of its own.
 type stopwatch struct {
-	running  bool
-	recovery admin.Recovery
-	overAt   time.Time // when it was over, zero until then
-	last     ui.Fault  // injected from this console
+	clocks []*clock // the newest last; a node has one at most
+	last   ui.Fault // injected from this console
+}
+
+// clock is that of one fault.
+type clock struct {
+	admin.Recovery
+	overAt time.Time // when it was over, zero until then
 }
 
 // lingers is how long the result of a recovery stays on show.
 const lingers = 15 * time.Second
 
-// begin starts at a fault. What matters is how the cluster was before it.
+// begin starts a clock with a fault. What matters is how the cluster was before it.
 func (w *stopwatch) begin(fault admin.Event, before *admin.Snapshot, status *cluster.Status) {
 	if before == nil || fault.At.Before(before.At.Add(-time.Minute)) {
 		return // an old one, read from the file of events
 	}
-	if w.running && fault.At.Equal(w.recovery.Fault.At) && fault.Subject == w.recovery.Fault.Subject {
-		return
+	for _, c := range w.clocks {
+		if fault.At.Equal(c.Fault.At) && fault.Subject == c.Fault.Subject {
+			return
+		}
 	}
 	session := time.Duration(0)
 	d := ui.Data{Status: status}
 	if n, ok := d.Node(fault.Subject); ok {
 		session = n.Session
 	}
-	w.running, w.overAt = true, time.Time{}
-	w.recovery = admin.Begin(fault, before, session)
+	w.clocks = slices.DeleteFunc(w.clocks, func(c *clock) bool { return c.Fault.Subject == fault.Subject || !c.open() })
+	w.clocks = append(w.clocks, &clock{Recovery: admin.Begin(fault, before, session)})
 }
 
 func (w *stopwatch) observe(events []admin.Event, s *admin.Snapshot, now time.Time) {
-	if !w.running || s == nil {
+	if s == nil {
 		return
 	}
-	w.recovery = w.recovery.Observe(events, s)
-	if w.recovery.Over() && w.overAt.IsZero() {
-		w.overAt = now
+	for _, c := range w.clocks {
+		c.Recovery = c.Observe(events, s)
+		if c.Over() && c.open() {
+			c.overAt = now
+		}
 	}
 }
 
-// expire takes the result away after a while.
+// expire takes results away after a while.
 func (w *stopwatch) expire(now time.Time) {
-	if w.running && !w.overAt.IsZero() && now.Sub(w.overAt) > lingers {
-		w.running = false
-	}
+	w.clocks = slices.DeleteFunc(w.clocks, func(c *clock) bool { return !c.open() && now.Sub(c.overAt) > lingers })
 }
 
-// dismiss takes the result away at once; it says whether there was one.
+// dismiss takes results away at once; it says whether there was one.
 func (w *stopwatch) dismiss() bool {
-	shown := w.running && !w.overAt.IsZero()
-	w.running = w.running && !shown
-	return shown
+	before := len(w.clocks)
+	w.clocks = slices.DeleteFunc(w.clocks, func(c *clock) bool { return !c.open() })
+	return len(w.clocks) < before
 }
 
 // open says whether a fault is not recovered from yet.
-func (w *stopwatch) open() bool { return w.running && w.overAt.IsZero() }
-
-// led says whether every partition is led again, so that only the return of the node is missing.
-func (w *stopwatch) led() bool { return w.recovery.LedAgain >= w.recovery.ToLead }
-
-// waits says whether only the user can end it: the node does not come back on its own.
-func (w *stopwatch) waits() bool {
-	r := &w.recovery
-	return w.led() && r.Detected > 0 && r.Full == 0 && r.Returned == 0
-}
+func (w *stopwatch) open() bool { return slices.ContainsFunc(w.clocks, (*clock).open) }
 
 // counting says whether tenths of a second matter now.
 func (w *stopwatch) counting(now time.Time) bool {
-	return w.open() && now.Sub(w.recovery.Fault.At) < time.Minute && (w.recovery.Left(now) > 0 || !w.led())
+	return slices.ContainsFunc(w.clocks, func(c *clock) bool { return c.counting(now) })
 }
 
-// what is the fault in a few words: broker-2 killed.
-func (w *stopwatch) what() string { return w.recovery.Fault.Subject + " " + past(w.recovery.Fault.New) }
+// what is the open faults in a few words: broker-2 killed, broker-3 paused.
+func (w *stopwatch) what() string {
+	var all []string
+	for _, c := range w.clocks {
+		if c.open() {
+			all = append(all, c.what())
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func (c *clock) open() bool { return c.overAt.IsZero() }
+
+// led says whether every partition is led again, so that only the return of the node is missing.
+func (c *clock) led() bool { return c.LedAgain >= c.ToLead }
+
+// waits says whether only the user can end it: the node does not come back on its own.
+func (c *clock) waits() bool {
+	return c.led() && c.Detected > 0 && c.Full == 0 && c.Returned == 0
+}
+
+func (c *clock) counting(now time.Time) bool {
+	return c.open() && now.Sub(c.Fault.At) < time.Minute && (c.Left(now) > 0 || !c.led())
+}
+
+func (c *clock) what() string { return c.Fault.Subject + " " + past(c.Fault.New) }
 
 // past turns the verb of a fault into what has happened.
 func past(verb string) string {
@@ -101,33 +124,69 @@ func past(verb string) string {
 	return "faulted"
 }
 
-// lines are what stands at the top of every screen until it is over.
+// most is how many clocks are shown at once.
+const most = 3
+
+// lines are what stands at the top of every screen until it is over: one clock with all its steps, or one line for each of
+// several.
 func (w *stopwatch) lines(t themes.Theme, now time.Time, width int) []ui.Line {
-	if !w.running {
+	switch len(w.clocks) {
+	case 0:
 		return nil
+	case 1:
+		return w.clocks[0].lines(t, now, width)
 	}
-	r := &w.recovery
-	since := now.Sub(r.Fault.At)
-	head := ui.Line{}.Gap(1).Add(themes.Bad, w.what())
-	if !w.overAt.IsZero() {
-		head = ui.Line{}.Gap(1).Add(themes.Good, w.what()+", recovered").Text("  " + r.Verdict())
-		return []ui.Line{head}
+	var lines []ui.Line
+	newest := slices.Clone(w.clocks)
+	slices.Reverse(newest)
+	for _, c := range newest[:min(most, len(newest))] {
+		lines = append(lines, c.line(now))
 	}
-	head = head.Dim("   " + ago(since))
-	if w.waits() {
-		how := "   R restarts it"
-		if cluster.Verb(r.Fault.New) == cluster.Pause {
-			how = "   P resumes it"
-		}
-		head = head.Add(themes.Warn, how)
+	if more := len(newest) - most; more > 0 {
+		lines = append(lines, ui.Line{}.Gap(1).Dim("and "+ui.Plural(more, "more fault")))
 	}
-	if left := r.Left(now); left > 0 && r.Session > 0 {
+	return lines
+}
+
+// line is a clock beside others: what matters of it now.
+func (c *clock) line(now time.Time) ui.Line {
+	if !c.open() {
+		return ui.Line{}.Gap(1).Add(themes.Good, c.what()+", recovered").Text("  " + c.Verdict())
+	}
+	line := ui.Line{}.Gap(1).Add(themes.Bad, c.what()).Dim("   " + ago(now.Sub(c.Fault.At)))
+	if c.waits() {
+		line = line.Add(themes.Warn, c.remedy())
+	}
+	if left := c.Left(now); left > 0 {
+		return line.Gap(3).Dim("session ends in ").Strong(fmt.Sprintf("%.1f s", left.Seconds()))
+	}
+	return append(line.Gap(2), c.steps()...)
+}
+
+// remedy names the key that brings the node back.
+func (c *clock) remedy() string {
+	if cluster.Verb(c.Fault.New) == cluster.Pause {
+		return "   P resumes it"
+	}
+	return "   R restarts it"
+}
+
+// lines are a clock that is alone.
+func (c *clock) lines(t themes.Theme, now time.Time, width int) []ui.Line {
+	if !c.open() {
+		return []ui.Line{c.line(now)}
+	}
+	head := ui.Line{}.Gap(1).Add(themes.Bad, c.what()).Dim("   " + ago(now.Sub(c.Fault.At)))
+	if c.waits() {
+		head = head.Add(themes.Warn, c.remedy())
+	}
+	if left := c.Left(now); left > 0 && c.Session > 0 {
 		bar := ui.Line{}.Gap(1).Dim("session ends   ")
-		bar = append(bar, ui.Bar(t, max(10, min(width-40, 48)), 1-float64(left)/float64(r.Session))...)
+		bar = append(bar, ui.Bar(t, max(10, min(width-40, 48)), 1-float64(left)/float64(c.Session))...)
 		bar = bar.Strong(fmt.Sprintf("  %.1f s", left.Seconds())).Dim(" left")
-		return []ui.Line{head, bar, w.steps(width)}
+		return []ui.Line{head, bar, c.steps()}
 	}
-	return []ui.Line{head, w.steps(width)}
+	return []ui.Line{head, c.steps()}
 }
 
 func ago(d time.Duration) string {
@@ -138,8 +197,8 @@ func ago(d time.Duration) string {
 }
 
 // steps says how far it has come: each step with the time it took after the one before.
-func (w *stopwatch) steps(width int) ui.Line {
-	r := &w.recovery
+func (c *clock) steps() ui.Line {
+	r := &c.Recovery
 	line := ui.Line{}.Gap(1)
 	step := func(name string, value string, role themes.Role) {
 		if line.Width() > 1 {
@@ -154,6 +213,10 @@ func (w *stopwatch) steps(width int) ui.Line {
 		return "+" + ui.Took(max(0, d-before))
 	}
 	switch {
+	case r.Detected == 0 && r.Resumed > 0:
+		step("resumed after", ui.Took(r.Resumed), themes.Strong)
+		step("in sync", "not seen yet", themes.Warn)
+		return line
 	case r.Detected > 0:
 		step("detected", ui.Took(r.Detected), themes.Strong)
 	default:
@@ -179,7 +242,7 @@ func (w *stopwatch) steps(width int) ui.Line {
 		step("ISR full", ui.Took(r.Full), themes.Strong)
 	case r.Returned > 0:
 		step("ISR full", fmt.Sprintf("%d of %d", r.InSync, r.ToSync), themes.Warn)
-	case w.waits():
+	case c.waits():
 		step("ISR full", "waits", themes.Warn)
 	}
 	return line

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 
 	"kdrill/admin"
 	"kdrill/themes"
@@ -87,6 +88,11 @@ func Tell(e admin.Event) Told {
 		say("topic", arrow()+" partitions", themes.Text)
 	case admin.KindRecovered:
 		say("ok", "recovered after "+e.New, themes.Good)
+		if e.NoEffect() {
+			what, why, _ := strings.Cut(e.Note, ": ")
+			say("ok", what, themes.Good)
+			t.Note = why
+		}
 	case admin.KindObserver:
 		say("look", e.Note, themes.Dim)
 		t.Note = ""

@@ -97,6 +97,27 @@ func Crowded() ui.Data {
 	return d
 }
 
+// Second are the events of a broker that is paused beside the one that was killed.
+func Second() []admin.Event {
+	at := Now.Add(-time.Second)
+	return []admin.Event{
+		{At: at, Kind: admin.KindFault, Subject: "broker-3", New: "pause", Note: "kdrill pause broker-3", Fault: "f2"},
+		{At: at.Add(time.Millisecond), Kind: admin.KindPaused, Subject: "broker-3", Fault: "f2", Since: time.Millisecond},
+	}
+}
+
+// Resumed is the event of its going on, and the cluster that did not notice.
+func Resumed() ui.Data {
+	d := Failed()
+	d.Events = []admin.Event{{At: Now.Add(-200 * time.Millisecond), Kind: admin.KindResumed, Subject: "broker-3", Fault: "f2", Since: 800 * time.Millisecond}}
+	s := *d.Snapshot
+	s.Brokers = append([]admin.Broker(nil), s.Brokers...)
+	s.Brokers[2].Answered = Now.Add(time.Second)
+	s.At = Now.Add(time.Second)
+	d.Snapshot = &s
+	return d
+}
+
 func without(p *admin.Partition, id int32) {
 	var isr []int32
 	for _, r := range p.ISR {
