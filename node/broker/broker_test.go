@@ -89,6 +89,7 @@ func TestThreeBrokers(t *testing.T) {
 	t.Run("a second broker with the same id is refused", c.testDuplicateID)
 	t.Run("a broker that cannot start says why", c.testRefusedStarts)
 	t.Run("a cluster lives below a chroot", c.testChroot)
+	t.Run("what is out of date is refused", c.testFencing)
 	t.Run("kcat", c.testKcat)
 	t.Run("kcat of earlier times", c.testOldKcat)
 	t.Run("a leader is killed", c.testKilledLeader)

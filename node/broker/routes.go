@@ -57,7 +57,11 @@ func (b *Broker) routes() map[int16]handler {
 		50: on(b.describeScram),
 		51: on(b.alterScram),
 		56: on(b.controller.AlterPartition),
+		57: on(b.updateFeatures),
 		60: onFrom(b.describeCluster),
+		67: on(b.allocateProducerIDs),
+		68: on(consumerGroupHeartbeat),
+		69: on(consumerGroupDescribe),
 	}
 	b.routeGroups(routes)
 	b.routeTransactions(routes)
