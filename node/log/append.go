@@ -191,7 +191,7 @@ func (l *Log) full(b Batch, cfg *Config) bool {
 	case len(s.offsets)+offsetEntry > cfg.IndexBytes || len(s.times)+timeEntry > cfg.IndexBytes:
 		return true
 	}
-	return s.firstTimestamp >= 0 && b.MaxTimestamp()-s.firstTimestamp > cfg.SegmentMillis
+	return s.firstTimestamp >= 0 && b.MaxTimestamp()-s.firstTimestamp > cfg.segmentMillis(s.jitter)
 }
 
 // fitting counts the batches that the active segment can take at once, at least one.

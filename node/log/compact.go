@@ -108,7 +108,7 @@ func (l *Log) compaction(cfg *Config, now time.Time, upTo int64) *compaction {
 		run.segments, run.end = append(run.segments, s), max(run.end, s.end)
 	}
 	l.mu.RUnlock()
-	if dirty == 0 || float64(dirty) < cfg.MinCleanableRatio*float64(clean+dirty) {
+	if dirty == 0 || !run.overdue() && float64(dirty) < cfg.MinCleanableRatio*float64(clean+dirty) {
 		run.segments = nil
 		return run
 	}
@@ -119,6 +119,12 @@ func (l *Log) compaction(cfg *Config, now time.Time, upTo int64) *compaction {
 		run.producers[p.ID] = p.LastOffset
 	}
 	return run
+}
+
+// overdue tells whether a record has waited for a compaction for max.compaction.lag.ms.
+func (c *compaction) overdue() bool {
+	first := c.segments[c.dirty].firstTimestamp
+	return first >= 0 && c.now-first > c.cfg.MaxCompactionLag.Milliseconds()
 }
 
 // each calls do for every batch of a segment.

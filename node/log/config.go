@@ -9,6 +9,7 @@ import (
 type Config struct {
 	SegmentBytes         int           // segment.bytes
 	SegmentMillis        int64         // segment.ms
+	SegmentJitter        int64         // segment.jitter.ms: a segment may end that much sooner
 	IndexBytes           int           // segment.index.bytes
 	IndexInterval        int           // index.interval.bytes
 	RetentionMillis      int64         // retention.ms; -1 keeps for ever
@@ -17,6 +18,7 @@ type Config struct {
 	CleanupPolicy        string        // cleanup.policy
 	MinCleanableRatio    float64       // min.cleanable.dirty.ratio
 	MinCompactionLag     time.Duration // min.compaction.lag.ms
+	MaxCompactionLag     time.Duration // max.compaction.lag.ms
 	DeleteRetention      time.Duration // delete.retention.ms
 	TimestampType        TimestampType // message.timestamp.type
 	TimestampBefore      int64         // message.timestamp.before.max.ms: how far a producer's may lie in the past
@@ -25,6 +27,7 @@ type Config struct {
 	CompressionLevels    CompressionLevels
 	NoDownConversion     bool          // message.downconversion.enable is false
 	FlushMessages        int64         // flush.messages
+	FlushMillis          int64         // flush.ms; Log.FlushOld sees to it
 	FileDeleteDelay      time.Duration // file.delete.delay.ms
 	ProducerIDExpiration time.Duration // producer.id.expiration.ms, a broker's setting
 }
@@ -52,7 +55,9 @@ func DefaultConfig() Config {
 		DeleteRetention:      24 * time.Hour,
 		TimestampBefore:      1<<63 - 1,
 		TimestampAfter:       1<<63 - 1,
+		MaxCompactionLag:     1<<63 - 1,
 		FlushMessages:        1<<63 - 1,
+		FlushMillis:          1<<63 - 1,
 		FileDeleteDelay:      time.Minute,
 		ProducerIDExpiration: 24 * time.Hour,
 	}
@@ -60,3 +65,13 @@ func DefaultConfig() Config {
 
 func (c Config) deletes() bool  { return strings.Contains(c.CleanupPolicy, "delete") }
 func (c Config) compacts() bool { return strings.Contains(c.CleanupPolicy, "compact") }
+
+// segmentMillis is how long a segment takes batches: no longer than a compacted topic may wait for its compaction, and
+// shorter by a share of the jitter.
+func (c Config) segmentMillis(share float64) int64 {
+	most := c.SegmentMillis
+	if c.compacts() && c.MaxCompactionLag > 0 {
+		most = min(most, max(c.MaxCompactionLag.Milliseconds(), 1))
+	}
+	return most - int64(share*float64(min(c.SegmentJitter, most)))
+}

@@ -26,7 +26,8 @@ type Log struct {
 	start, end    int64
 	cleaned       int64 // all below was compacted
 	recoveryPoint int64 // all below is on the disk, whatever happens to the machine
-	truncations   int   // lets a reader notice that it was overtaken
+	flushedAt     time.Time
+	truncations   int // lets a reader notice that it was overtaken
 	epochs        epochs
 	unstable      []transaction // open ones, and those whose markers may be above the high watermark; by first offset
 	closed        bool

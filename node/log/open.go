@@ -166,7 +166,7 @@ func (l *Log) scan(s *segment) (damage, err error) {
 	interval := l.Config().IndexInterval
 	*s = segment{
 		base: s.base, path: s.path, log: s.log, end: s.base,
-		maxTimestamp: -1, maxOffset: -1, firstTimestamp: -1, loaded: true, scanned: true,
+		maxTimestamp: -1, maxOffset: -1, firstTimestamp: -1, loaded: true, scanned: true, jitter: s.jitter,
 	}
 	for sc := s.scanner(0, total, true); ; {
 		b, pos, err := sc.next()

@@ -136,6 +136,21 @@ func (l *Log) flush(onlySealed bool) error {
 	return nil
 }
 
+// FlushOld honours flush.ms: it flushes if that is the time since the last flush, or since the log was opened.
+func (l *Log) FlushOld(now time.Time) error {
+	limit := l.Config().FlushMillis
+	l.mu.Lock()
+	due := l.end > l.recoveryPoint && !l.flushedAt.IsZero() && now.Sub(l.flushedAt).Milliseconds() >= limit
+	if due || l.flushedAt.IsZero() {
+		l.flushedAt = now
+	}
+	l.mu.Unlock()
+	if !due {
+		return nil
+	}
+	return l.Flush()
+}
+
 // flushIfDue honours flush.messages.
 func (l *Log) flushIfDue(cfg *Config) error {
 	l.mu.RLock()

@@ -271,3 +271,55 @@ func TestTopicID(t *testing.T) {
 		t.Fatal("took the id of another topic")
 	}
 }
+
+func TestSegmentsEndSoonerByAShareOfTheJitter(t *testing.T) {
+	c := Config{SegmentMillis: 1000, SegmentJitter: 400, CleanupPolicy: "delete", MaxCompactionLag: 100 * time.Millisecond}
+	if c.segmentMillis(0) != 1000 || c.segmentMillis(0.5) != 800 || c.segmentMillis(1) != 600 {
+		t.Errorf("%d to %d", c.segmentMillis(0), c.segmentMillis(1))
+	}
+	if c.CleanupPolicy = "compact"; c.segmentMillis(0) != 100 || c.segmentMillis(1) != 0 {
+		t.Errorf("compacted within 100 ms: %d to %d", c.segmentMillis(0), c.segmentMillis(1))
+	}
+}
+
+func TestOldRecordsAreFlushed(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.FlushMillis = 1000
+	l := openLog(t, openDir(t, t.TempDir()), cfg)
+	now := time.Now()
+	for _, step := range []struct {
+		after time.Duration
+		want  int64 // recovery point
+	}{{0, 0}, {999 * time.Millisecond, 0}, {time.Second, 5}} {
+		if l.End() == 0 {
+			lead(t, l, 0, 5)
+		}
+		if err := l.FlushOld(now.Add(step.after)); err != nil {
+			t.Fatal(err)
+		}
+		if l.recoveryPoint != step.want {
+			t.Errorf("after %v: flushed up to %d, want %d", step.after, l.recoveryPoint, step.want)
+		}
+	}
+}
+
+func TestACompactionThatIsOverdueDoesNotWaitForItsRatio(t *testing.T) {
+	l := aged(t, openDir(t, t.TempDir()), 5, func(c *Config) {
+		c.CleanupPolicy, c.MinCleanableRatio = "compact", 0.5
+	})
+	now := time.UnixMilli(0).Add(100 * time.Minute)
+	if _, err := l.Compact(now, 30); err != nil { // what is clean outweighs the rest from now on
+		t.Fatal(err)
+	}
+	cfg := l.Config()
+	cfg.MinCleanableRatio = 1
+	l.SetConfig(cfg)
+	if c, err := l.Compact(now, 50); err != nil || c.Segments != 0 {
+		t.Errorf("before it is due: %+v %v", c, err)
+	}
+	cfg.MaxCompactionLag = 55 * time.Minute
+	l.SetConfig(cfg)
+	if c, err := l.Compact(now, 50); err != nil || c.Segments == 0 {
+		t.Errorf("when it is due: %+v %v", c, err)
+	}
+}

@@ -2,6 +2,7 @@ package log
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,6 +23,8 @@ type segment struct {
 	maxTimestamp   int64 // of all batches, -1 when empty
 	maxOffset      int64 // last offset of the batch that has it
 	firstTimestamp int64 // max timestamp of the first batch, -1 when unknown
+
+	jitter float64 // which share of segment.jitter.ms it ends sooner, 0 to 1
 
 	// Indexes; of a sealed segment they may be dropped from memory (loaded is false) and are read again when needed.
 	loaded       bool
@@ -53,7 +56,7 @@ func newSegment(folder string, base int64) *segment {
 	path := filepath.Join(folder, name(base))
 	return &segment{
 		base: base, path: path, log: &file{path: path + ".log"}, end: base,
-		maxTimestamp: -1, maxOffset: -1, firstTimestamp: -1, loaded: true,
+		maxTimestamp: -1, maxOffset: -1, firstTimestamp: -1, loaded: true, jitter: rand.Float64(),
 	}
 }
 

@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -126,10 +127,13 @@ func (d *Defaults) with(overrides map[string]string) (c log.Config, minISR int) 
 	number("compression.gzip.level", func(v int64) { c.CompressionLevels.Gzip = int(v) })
 	number("compression.lz4.level", func(v int64) { c.CompressionLevels.LZ4 = int(v) })
 	number("compression.zstd.level", func(v int64) { c.CompressionLevels.Zstd = int(v) })
+	number("segment.jitter.ms", func(v int64) { c.SegmentJitter = v })
+	number("flush.ms", func(v int64) { c.FlushMillis = v })
+	number("max.compaction.lag.ms", func(v int64) { c.MaxCompactionLag = millis(v) })
 	number("flush.messages", func(v int64) { c.FlushMessages = v })
 	number("file.delete.delay.ms", func(v int64) { c.FileDeleteDelay = time.Duration(v) * time.Millisecond })
-	number("delete.retention.ms", func(v int64) { c.DeleteRetention = time.Duration(v) * time.Millisecond })
-	number("min.compaction.lag.ms", func(v int64) { c.MinCompactionLag = time.Duration(v) * time.Millisecond })
+	number("delete.retention.ms", func(v int64) { c.DeleteRetention = millis(v) })
+	number("min.compaction.lag.ms", func(v int64) { c.MinCompactionLag = millis(v) })
 	if v, err := strconv.ParseFloat(overrides["min.cleanable.dirty.ratio"], 64); err == nil {
 		c.MinCleanableRatio = v
 	}
@@ -150,4 +154,9 @@ func (d *Defaults) with(overrides map[string]string) (c log.Config, minISR int) 
 		c.TimestampType = log.LogAppendTime
 	}
 	return c, minISR
+}
+
+// millis is a time in milliseconds, at most the longest there is.
+func millis(v int64) time.Duration {
+	return time.Duration(min(v, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }

@@ -142,6 +142,7 @@ func (r *Replicas) Run(ctx context.Context) error {
 	work.Go(func() { r.clean(ctx) })
 	work.Go(func() { r.every(ctx, pruneInterval, func(time.Time) { r.fetchers.prune() }) })
 	work.Go(func() { r.every(ctx, sweepInterval, r.sweep) })
+	work.Go(func() { r.every(ctx, flushInterval, r.flush) })
 	<-ctx.Done()
 	r.fetchers.stop()
 	work.Wait()
@@ -250,6 +251,19 @@ func (r *Replicas) compact(now time.Time) {
 			r.log.Error("log not compacted", "partition", p.String(), "err", err)
 		case c.Segments > 0:
 			r.log.Info("log compacted", "partition", p.String(), "segments", c.Segments, "before", c.Before, "after", c.After)
+		}
+	}
+}
+
+// flushInterval is how often logs are looked through for records that flush.ms says to flush.
+const flushInterval = time.Second
+
+func (r *Replicas) flush(now time.Time) {
+	for _, p := range r.partitions() {
+		if err := p.log.FlushOld(now); errors.Is(err, log.ErrStorage) {
+			p.writer.Lock()
+			p.fail(err)
+			p.writer.Unlock()
 		}
 	}
 }
