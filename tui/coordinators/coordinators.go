@@ -90,7 +90,10 @@ func (s *Screen) Raw() any {
 }
 
 func (s *Screen) selected() (admin.Coordinator, bool) {
-	for _, c := range s.members {
+	if s.data.Snapshot == nil {
+		return admin.Coordinator{}, false
+	}
+	for _, c := range slices.Concat(s.members, s.data.Snapshot.Observers) {
 		if s.name(c) == s.table.Selection() {
 			return c, true
 		}
@@ -101,7 +104,7 @@ func (s *Screen) selected() (admin.Coordinator, bool) {
 // name is how a member appears in the list of nodes.
 func (s *Screen) name(c admin.Coordinator) string {
 	if s.kraft {
-		return s.data.Snapshot.NameOf(c.ID)
+		return ui.KRaftName(s.data, c)
 	}
 	return ui.CoordinatorName(s.data, c.Address)
 }
@@ -116,9 +119,9 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 		s.columns(kraft)
 	}
 	s.data, s.members = d, d.Snapshot.Coordinators
-	rows := make([]ui.Row, len(s.members))
-	for i, c := range s.members {
-		rows[i] = s.row(c)
+	rows := make([]ui.Row, 0, len(s.members)+len(d.Snapshot.Observers))
+	for _, c := range slices.Concat(s.members, d.Snapshot.Observers) {
+		rows = append(rows, s.row(c))
 	}
 	if !s.kraft { // room for notes is taken only while there is one
 		notes := &s.table.Columns[len(s.table.Columns)-1]
@@ -302,7 +305,11 @@ func (s *Screen) about(f ui.Frame) []ui.Line {
 			lines = append(lines, append(ui.Line{}.Gap(2).Dim(ui.Fit(name, 14, false)), l...))
 		}
 	}
-	fact("trouble", c.Error, themes.Warn)
+	if s.kraft {
+		fact("quorum", s.data.Snapshot.Standing(c.ID), themes.Text)
+	} else {
+		fact("trouble", c.Error, themes.Warn)
+	}
 	if age := f.Stale(c.Answered); age > 0 {
 		fact("last answer", strings.TrimSuffix(ui.Old(age), " old")+" ago: the values above are from then", themes.Warn)
 	}

@@ -66,16 +66,29 @@ func Nodes(d Data) []Node {
 			}
 			n := Node{Name: fmt.Sprintf("coordinator-%d", i+1), Coordinator: true, ID: -1, Address: c.Address, LogBytes: -1}
 			if c.ID > 0 {
-				n.Name, n.Quorum = fmt.Sprintf("controller-%d", c.ID), d.Snapshot.Standing(c.ID)
-			}
-			if c.Role == "observer" && c.ID > 0 { // a broker that is not registered yet, or a controller without a vote
-				n.Name = fmt.Sprintf("observer-%d", c.ID)
+				n.Name, n.Quorum = KRaftName(d, c), d.Snapshot.Standing(c.ID)
 			}
 			n.fromCoordinator(c)
 			nodes = append(nodes, n)
 		}
 	}
 	return nodes
+}
+
+// KRaftName is how a member of a KRaft quorum appears: as its supervisor calls it, else by its part. An observer that is no
+// registered broker may be one that is on its way, or a controller without a vote.
+func KRaftName(d Data, c admin.Coordinator) string {
+	if d.Status != nil {
+		for _, n := range d.Status.Nodes {
+			if n.ID == int(c.ID) {
+				return n.Name
+			}
+		}
+	}
+	if c.Role == "observer" && !isBroker(d.Snapshot, c.ID) {
+		return fmt.Sprintf("observer-%d", c.ID)
+	}
+	return d.Snapshot.NameOf(c.ID)
 }
 
 // isBroker says whether a controller is a broker too.

@@ -61,6 +61,10 @@ func KRaft() ui.Data {
 		s.Coordinators = append(s.Coordinators, c)
 	}
 	s.Coordinators[2].Role, s.Coordinators[2].Error, s.Coordinators[2].Lag = "", "has not fetched for 12s", 230
+	for _, id := range []int32{1, 2, 104} { // brokers, and a controller that has no vote yet
+		s.Observers = append(s.Observers, admin.Coordinator{ID: id, Role: "observer", Zxid: 4708, Lag: 3, Answered: s.At})
+	}
+	s.ControllerEpoch = 5
 	d.Snapshot, d.Status, d.Health = &s, nil, admin.Check(&s)
 	return d
 }
