@@ -51,7 +51,7 @@ type step struct {
 	verb  string
 	leads bool // the controller leads the partition
 	who   func(*drillCluster, parts) string
-	away  time.Duration // how long a halted node stays so; others come back once they are missed
+	away  time.Duration // how long a halted node stays so, until its session is over; others come back once they are missed
 }
 
 func broker(id func(parts) int32) func(*drillCluster, parts) string {
@@ -160,7 +160,7 @@ func newDrillCluster(b *testing.B, jars, engine string) *drillCluster {
 
 func (c *drillCluster) open() {
 	c.Run("up", "--timeout", "10m")
-	client, err := kgo.NewClient(kgo.SeedBrokers(c.Status().Bootstrap...), kgo.MetadataMinAge(100*time.Millisecond))
+	client, err := kgo.NewClient(kgo.SeedBrokers(c.Status().Bootstrap...), kgo.MetadataMinAge(100*time.Millisecond), kgo.RequestTimeoutOverhead(2*time.Second))
 	if err != nil {
 		c.T.Fatal(err)
 	}
@@ -199,7 +199,11 @@ func (c *drillCluster) create(topic string, replicas []int32) {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		response, err := request.RequestWith(ctx, c.kafka)
-		return err == nil && (response.Topics[0].ErrorCode == 0 || response.Topics[0].ErrorCode == kerr.TopicAlreadyExists.Code)
+		if err == nil && response.Topics[0].ErrorCode == 0 {
+			return true
+		}
+		_, err = c.partition(topic) // what exists may just be on its way out
+		return err == nil
 	})
 	c.until(topic, "all replicas are in sync", func(p kadm.PartitionDetail) bool { return p.Leader == replicas[0] && len(p.ISR) == 3 })
 }
@@ -261,10 +265,11 @@ func (c *drillCluster) play(s step) outcome {
 	clients := startClients(c.T, c.Status().Bootstrap, topic)
 	began := time.Now()
 	c.Run(s.verb, node, "--yes")
-	c.missed(s, topic, node)
 	if s.verb == "pause" {
+		time.Sleep(s.away)
 		c.Run("resume", node)
 	} else {
+		c.missed(topic, node)
 		c.Run("restart", node, "--yes", "--timeout", patience.String())
 	}
 	eventually(c.T, node+" serves", func() bool {
@@ -278,9 +283,8 @@ func (c *drillCluster) play(s step) outcome {
 	return outcome{Step: s.name, Events: normalise(c.Events(began), p, topic, node), Clients: saw}
 }
 
-// missed waits until the cluster has noticed that a node is gone, and a halted one for its time.
-func (c *drillCluster) missed(s step, topic, node string) {
-	halt := time.After(s.away)
+// missed waits until the cluster has noticed that a node is gone.
+func (c *drillCluster) missed(topic, node string) {
 	if id, is := strings.CutPrefix(node, "broker-"); is {
 		gone, _ := strconv.Atoi(id)
 		c.until(topic, node+" is missed", func(p kadm.PartitionDetail) bool {
@@ -290,7 +294,6 @@ func (c *drillCluster) missed(s step, topic, node string) {
 		c.coordinator("leader")
 	}
 	time.Sleep(trails)
-	<-halt
 }
 
 // recreate deletes a topic and makes it again.

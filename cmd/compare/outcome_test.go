@@ -32,7 +32,8 @@ type happened struct {
 }
 
 // normalise drops what is another story, and names brokers by their part; sets are ordered. What happens more than once
-// is numbered.
+// is numbered. An election in two writes, first nobody and then somebody, is one: whether an observer sees the first is a
+// matter of a few milliseconds, and the epoch tells.
 func normalise(events []cluster.Event, p parts, topic, node string) (told []happened) {
 	part := func(text string) string {
 		ids := strings.Split(strings.TrimPrefix(text, "broker-"), ",")
@@ -46,6 +47,7 @@ func normalise(events []cluster.Event, p parts, topic, node string) (told []happ
 		return strings.Join(ids, ",")
 	}
 	var began time.Time
+	var left *cluster.Event // who led before nobody did
 	times := map[string]int{}
 	for _, e := range events {
 		if began.IsZero() {
@@ -61,7 +63,13 @@ func normalise(events []cluster.Event, p parts, topic, node string) (told []happ
 			what = fmt.Sprintf("controller moves, epoch +%d", e.NewEpoch-e.OldEpoch)
 		case e.Kind == "coordinator":
 			what = "coordinators have another leader"
-		case e.Subject == topic+"/0" && (e.Kind == "leader" || e.Kind == "offline"):
+		case e.Subject == topic+"/0" && e.Kind == "offline":
+			left = &e
+			continue
+		case e.Subject == topic+"/0" && e.Kind == "leader":
+			if left != nil {
+				e.Old, e.OldEpoch, left = left.Old, left.OldEpoch, nil
+			}
 			what = fmt.Sprintf("leader %s -> %s, epoch +%d", part(e.Old), part(e.New), e.NewEpoch-e.OldEpoch)
 		case e.Subject == topic+"/0" && e.Kind == "isr":
 			what = fmt.Sprintf("isr %s -> %s", part(e.Old), part(e.New))
@@ -77,6 +85,9 @@ func normalise(events []cluster.Event, p parts, topic, node string) (told []happ
 			what = fmt.Sprintf("%s (%d)", what, times[what])
 		}
 		told = append(told, happened{what, e.At.Sub(began)})
+	}
+	if left != nil {
+		told = append(told, happened{"nobody leads any more", left.At.Sub(began)})
 	}
 	return told
 }
