@@ -1,12 +1,15 @@
 package compare
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -15,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"kdrill/cluster"
 	"kdrill/testdata/need"
 	"kdrill/testdata/stage"
 )
@@ -200,21 +204,50 @@ var acksOne = []kgo.Opt{kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotent
 // round measures everything once.
 func (c *contender) round(records int, lasting time.Duration) {
 	c.topic("one", topicParts)
-	c.note("produce acks=1, MB/s", c.produce("one", records, acksOne...))
+	c.phase("produce acks=1", records, func() float64 { return c.produce("one", records, acksOne...) })
 	c.topic("all", topicParts)
-	c.note("produce acks=all, MB/s", c.produce("all", records))
-	c.note("consume, MB/s", c.consume("all", records))
+	c.phase("produce acks=all", records, func() float64 { return c.produce("all", records) })
+	c.phase("consume", records, func() float64 { return c.consume("all", records) })
 	took := c.pace("all", lasting)
 	slices.Sort(took)
 	c.note("end to end p50, ms", took[len(took)/2].Seconds()*1e3)
 	c.note("end to end p99, ms", took[len(took)*99/100].Seconds()*1e3)
 	var rss int64
-	for _, n := range c.Status().Nodes {
-		if n.Role == "broker" {
-			rss += n.RSS
-		}
+	for _, n := range c.brokers() {
+		rss += n.RSS
 	}
 	c.note("memory of a broker, MB", float64(rss)/3/1e6)
+}
+
+// phase notes how fast something went, and the processor time that it took the brokers: other work on the machine slows
+// both engines down, but uses up neither's time.
+func (c *contender) phase(name string, records int, run func() float64) {
+	before := c.cpu()
+	c.note(name+", MB/s", run())
+	c.note(name+", CPU s/GB", (c.cpu()-before).Seconds()/(float64(records)*recordBytes/1e9))
+}
+
+func (c *contender) brokers() []cluster.NodeStatus {
+	return slices.DeleteFunc(c.Status().Nodes, func(n cluster.NodeStatus) bool { return n.Role != cluster.Broker })
+}
+
+// cpu is what the three brokers have used so far.
+func (c *contender) cpu() (used time.Duration) {
+	for _, n := range c.brokers() {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.PID))
+		if err != nil {
+			c.T.Skip("processor times are read from /proc")
+		}
+		fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:]))
+		for _, field := range fields[11:13] { // utime and stime of proc(5), in hundredths of a second
+			ticks, err := strconv.Atoi(field)
+			if err != nil {
+				c.T.Fatal(err)
+			}
+			used += time.Duration(ticks) * 10 * time.Millisecond
+		}
+	}
+	return used
 }
 
 // BenchmarkBrokers compares three embedded brokers with three of Apache's: throughput of producers and consumers, the time
