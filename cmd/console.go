@@ -24,6 +24,7 @@ import (
 // consoleFlags are the flags of the program without a command.
 type consoleFlags struct {
 	readOnly, mouse bool
+	mayChange       bool // --read-only=false was given
 	refresh         time.Duration
 	command, theme  string
 }
@@ -32,12 +33,15 @@ type consoleFlags struct {
 func addConsole(root *cobra.Command, a *app) {
 	var f consoleFlags
 	flags := root.Flags()
-	flags.BoolVar(&f.readOnly, "read-only", false, "the console changes nothing")
+	flags.BoolVar(&f.readOnly, "read-only", false, "the console changes nothing (default for clusters that kdrill did not start)")
 	flags.DurationVar(&f.refresh, "refresh", time.Second, "time between two looks of the console at the cluster")
 	flags.StringVar(&f.command, "command", "", `what to show first, as typed after ":", such as "topic orders"`)
 	flags.StringVar(&f.theme, "theme", "", "dark, light or plain (default: as the terminal is)")
 	flags.BoolVar(&f.mouse, "mouse", false, "the console takes the mouse")
-	root.RunE = func(c *cobra.Command, _ []string) error { return a.console(c.Context(), f) }
+	root.RunE = func(c *cobra.Command, _ []string) error {
+		f.mayChange = flags.Changed("read-only") && !f.readOnly
+		return a.console(c.Context(), f)
+	}
 }
 
 func (f consoleFlags) check() error {
@@ -78,7 +82,7 @@ func (a *app) console(ctx context.Context, f consoleFlags) error {
 // openConsole shows one cluster until the user leaves it. client is nil for a cluster that kdrill did not start.
 func (a *app) openConsole(ctx context.Context, f consoleFlags) (tui.Outcome, *cluster.Client, error) {
 	cfg := tui.Config{
-		ReadOnly: f.readOnly, Theme: f.theme, Mouse: f.mouse, Command: f.command, Interval: f.refresh, Environment: os.Environ(),
+		ReadOnly: f.readOnly || a.foreign() && !f.mayChange, Theme: f.theme, Mouse: f.mouse, Command: f.command, Interval: f.refresh, Environment: os.Environ(),
 	}
 	var client *cluster.Client
 	if !a.foreign() {

@@ -70,14 +70,19 @@ func New(cfg Config) *Model {
 func access(cfg Config) ui.Access {
 	var a ui.Access
 	switch {
+	case cfg.ReadOnly && cfg.Nodes == nil:
+		a.NoWrites = "kdrill did not start this cluster: --read-only=false allows changes"
+		a.NoFaults = noSupervisor
 	case cfg.ReadOnly:
 		a.NoFaults = "the console was started with --read-only"
 		a.NoWrites = a.NoFaults
 	case cfg.Nodes == nil:
-		a.NoFaults = "kdrill did not start this cluster: it has no supervisor that could signal nodes"
+		a.NoFaults = noSupervisor
 	}
 	return a
 }
+
+const noSupervisor = "kdrill did not start this cluster: it has no supervisor that could signal nodes"
 
 // Init implements tea.Model.
 func (m *Model) Init() tea.Cmd {
