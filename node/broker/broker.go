@@ -65,7 +65,7 @@ func (b *Broker) assemble(dir *log.Dir) {
 	b.producerIDs = &producerIDs{zk: b.zk, broker: s.BrokerID}
 	b.registration = newRegistration(b.zk, s.BrokerID, b.describe, s.ZooKeeper.SessionTimeout*4/3+500*time.Millisecond, b.log)
 	b.configs = newTopicConfigs(b.zk, b.topicConfigChanged, b.brokerConfigChanged, b.log)
-	b.quotas = quota.New(quota.Windows{Count: int(s.Int("quota.window.num")), Size: time.Duration(s.Int("quota.window.size.seconds")) * time.Second})
+	b.quotas = quota.New(windows(s.Values, "quota.window"), windows(s.Values, "controller.quota.window"))
 	b.connections = newConnections(s.Values, b.quotas, b.log)
 	b.entities = newEntities(b.zk, b.limitsChanged, b.log)
 	b.configs.others = b.entities.Take

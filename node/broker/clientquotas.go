@@ -170,6 +170,7 @@ func (b *Broker) describeQuotas(_ context.Context, req *kmsg.DescribeClientQuota
 		resp.ErrorCode, resp.ErrorMessage = codeOf(err), textOf(err)
 		return resp
 	}
+	resp.Entries = []kmsg.DescribeClientQuotasResponseEntry{} // nil is for errors only
 	for path, config := range b.entities.All() {
 		e, ok := entityOf(path)
 		if !ok || !e.matches(req.Components, req.Strict) {

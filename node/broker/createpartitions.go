@@ -75,6 +75,9 @@ func (b *Broker) addPartitions(ctx context.Context, t kmsg.CreatePartitionsReque
 	if err != nil || validateOnly {
 		return err
 	}
+	if err := mutate(ctx, len(added)); err != nil {
+		return err
+	}
 	assignment.Partitions = maps.Clone(assignment.Partitions)
 	have := len(assignment.Partitions)
 	for i, replicas := range added {

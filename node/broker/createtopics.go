@@ -129,6 +129,9 @@ func (b *Broker) createTopic(ctx context.Context, version int16, t kmsg.CreateTo
 		topic.id = [16]byte{}
 		return topic, nil
 	}
+	if err := mutate(ctx, len(topic.replicas)); err != nil {
+		return topic, err
+	}
 	return topic, b.writeTopic(ctx, topic)
 }
 

@@ -33,6 +33,9 @@ func (b *Broker) deleteTopics(ctx context.Context, r *wire.Request, req *kmsg.De
 		if denied != nil && !errors.Is(err, kerr.NotController) && !errors.Is(err, kerr.UnknownTopicID) {
 			err = denied
 		}
+		if topic := b.cache.Current().Topics[name]; err == nil && topic != nil {
+			err = mutate(ctx, len(topic.Partitions))
+		}
 		if err == nil {
 			err = b.markDeleted(ctx, name)
 		}

@@ -151,7 +151,7 @@ func guardCreateTopics(a asker, req *kmsg.CreateTopicsRequest, serve func() *kms
 	resp := serve()
 	for i := range resp.Topics {
 		if t := &resp.Topics[i]; t.ErrorCode == 0 && !a.topic(toDescribeConfigs, t.Topic) {
-			t.Configs, t.NumPartitions, t.ReplicationFactor, t.ConfigErrorCode = nil, -1, -1, topicDenied
+			t.Configs, t.NumPartitions, t.ReplicationFactor, t.ConfigErrorCode = []kmsg.CreateTopicsResponseTopicConfig{}, -1, -1, topicDenied
 		}
 	}
 	for _, t := range no {

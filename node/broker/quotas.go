@@ -3,11 +3,14 @@ package broker
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kdrill/node/broker/quota"
+	"kdrill/node/broker/settings"
 	"kdrill/node/wire"
 )
 
@@ -19,6 +22,41 @@ var awaited = map[int16]bool{11: true, 14: true}
 
 // limitsChanged takes in what users, clients and ips are limited to.
 func (b *Broker) limitsChanged() { b.quotas.Set(quota.NewLimits(b.entities.All())) }
+
+func windows(v settings.Values, name string) quota.Windows {
+	return quota.Windows{Count: int(v.Int(name + ".num")), Size: time.Duration(v.Int(name+".size.seconds")) * time.Second}
+}
+
+// mutations are the changes of topics that a request asks for, and how long its sender has to rest for them.
+type mutations struct {
+	quotas       *quota.Quotas
+	user, client string
+	strict       bool // the client knows THROTTLING_QUOTA_EXCEEDED
+
+	mu   sync.Mutex // topics are changed beside each other
+	rest time.Duration
+}
+
+type mutationsKey struct{}
+
+// strictFrom are the versions from which on clients know that a change may be refused for a quota.
+var strictFrom = map[int16]int16{19: 6, 20: 5, 37: 3}
+
+// mutate notes that a request changes a topic by a number of partitions; the error refuses that.
+func mutate(ctx context.Context, partitions int) error {
+	m, ok := ctx.Value(mutationsKey{}).(*mutations)
+	if !ok {
+		return nil
+	}
+	rest, taken := m.quotas.Mutate(m.user, m.client, partitions, m.strict, time.Now())
+	m.mu.Lock()
+	m.rest = max(m.rest, rest)
+	m.mu.Unlock()
+	if !taken {
+		return refuse(kerr.ThrottlingQuotaExceeded, "topics change faster than controller_mutation_rate allows: try again in %v", rest.Round(time.Millisecond))
+	}
+	return nil
+}
 
 // limited serves a request of a client that may have limits: it is answered at once, with the time that its connection
 // rests for then (KIP-219).
@@ -36,14 +74,16 @@ func (b *Broker) limited(ctx context.Context, r *wire.Request, began time.Time) 
 			req.MaxBytes = int32(min(float64(req.MaxBytes), most))
 		}
 	}
-	resp := b.handlers[r.Key](ctx, r)
+	from, known := strictFrom[r.Key]
+	changes := &mutations{quotas: b.quotas, user: user, client: r.ClientID, strict: known && r.Version >= from}
+	resp := b.handlers[r.Key](context.WithValue(ctx, mutationsKey{}, changes), r)
 	now := time.Now()
-	var rest time.Duration
+	rest := changes.rest
 	if produced > 0 {
-		rest = b.quotas.Take(quota.Produce, user, r.ClientID, float64(produced), now)
+		rest = max(rest, b.quotas.Take(quota.Produce, user, r.ClientID, float64(produced), now))
 	}
 	if fetched, ok := resp.(*kmsg.FetchResponse); ok {
-		rest = b.quotas.Take(quota.Fetch, user, r.ClientID, float64(fetchedBytes(fetched)), now)
+		rest = max(rest, b.quotas.Take(quota.Fetch, user, r.ClientID, float64(fetchedBytes(fetched)), now))
 	}
 	if !awaited[r.Key] && !awaitsAcks(r, resp) {
 		const percentPerSecond = 100

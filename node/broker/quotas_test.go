@@ -140,6 +140,21 @@ func (s *securedCluster) testQuotas(t *testing.T) {
 		})
 		s.setQuota(t, quotaOf(ofUser, "bob"), kadm.AlterClientQuotaOp{Key: "request_percentage", Remove: true})
 	})
+	t.Run("changes of topics", func(t *testing.T) {
+		s.setQuota(t, quotaOf(ofUser, "alice"), kadm.AlterClientQuotaOp{Key: "controller_mutation_rate", Value: 0.1})
+		topics, err := kadm.NewClient(s.user(t, "alice")).CreateTopics(t.Context(), 1, 3, nil, "alice-m1", "alice-m2", "alice-m3", "alice-m4")
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := map[error]int{}
+		for _, topic := range topics {
+			made[topic.Err]++
+		}
+		if made[nil] == 0 || made[kerr.ThrottlingQuotaExceeded] == 0 {
+			t.Errorf("topics created: %v", made)
+		}
+		s.setQuota(t, quotaOf(ofUser, "alice"), kadm.AlterClientQuotaOp{Key: "controller_mutation_rate", Remove: true})
+	})
 	t.Run("what makes no sense is refused", func(t *testing.T) {
 		set, err := s.admin(t).AlterClientQuotas(t.Context(), []kadm.AlterClientQuotaEntry{{Entity: quotaOf(ofUser, "bob"), Ops: []kadm.AlterClientQuotaOp{{Key: "color", Value: 1}}}})
 		if err != nil || !errors.Is(set[0].Err, kerr.InvalidRequest) || set[0].ErrMessage == "" {

@@ -98,7 +98,7 @@ func TestRates(t *testing.T) {
 }
 
 func TestWhoSharesALimitRestsTogether(t *testing.T) {
-	q, now := New(Windows{11, time.Second}), time.Unix(1000, 0)
+	q, now := New(Windows{11, time.Second}, Windows{11, time.Second}), time.Unix(1000, 0)
 	if q.Take(Produce, "a", "x", 1e9, now) != 0 || q.Any() {
 		t.Error("a limit without limits")
 	}
@@ -122,5 +122,34 @@ func TestWhoSharesALimitRestsTogether(t *testing.T) {
 	q.Take(Request, "a", "x", 1, later)
 	if len(q.meters) != 1 {
 		t.Errorf("%d meters are kept", len(q.meters))
+	}
+}
+
+func TestChangesOfTopicsAreRefusedWhileTheBucketIsOverdrawn(t *testing.T) {
+	q, now := New(Windows{11, time.Second}, Windows{11, time.Second}), time.Unix(1000, 0)
+	if rest, taken := q.Mutate("a", "x", 1000, true, now); rest != 0 || !taken {
+		t.Errorf("without a limit: %v %v", rest, taken)
+	}
+	q.Set(NewLimits(map[string]map[string]string{"users/<default>": {"controller_mutation_rate": "2"}}))
+	for i, step := range []struct {
+		user   string
+		after  time.Duration
+		count  int
+		strict bool
+		rest   time.Duration
+		taken  bool
+	}{
+		{"a", 0, 20, true, 0, true}, // 22 were there
+		{"a", 0, 6, true, 0, true},  // overdrawn by 4
+		{"a", 0, 1, true, 2 * time.Second, false},
+		{"b", 0, 22, true, 0, true},
+		{"a", time.Second, 1, true, time.Second, false},
+		{"a", 2 * time.Second, 1, true, 0, true},
+		{"a", 2 * time.Second, 1, false, time.Second, true}, // clients that do not know refusals only rest
+	} {
+		rest, taken := q.Mutate(step.user, "x", step.count, step.strict, now.Add(step.after))
+		if rest != step.rest || taken != step.taken {
+			t.Errorf("step %d: %v %v, want %v %v", i, rest, taken, step.rest, step.taken)
+		}
 	}
 }

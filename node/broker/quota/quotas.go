@@ -9,12 +9,14 @@ import (
 
 // Quotas are the limits with what was used of them.
 type Quotas struct {
-	windows Windows
-	limits  atomic.Pointer[Limits]
+	windows   Windows
+	mutations Windows // controller.quota.window.num and controller.quota.window.size.seconds
+	limits    atomic.Pointer[Limits]
 
-	mu     sync.Mutex
-	meters map[meterKey]*meter
-	swept  time.Time
+	mu      sync.Mutex
+	meters  map[meterKey]*meter
+	buckets map[string]*bucket // of changes of topics
+	swept   time.Time
 }
 
 type meterKey struct {
@@ -26,7 +28,9 @@ type meterKey struct {
 const idle = time.Hour
 
 // New returns quotas without limits.
-func New(w Windows) *Quotas { return &Quotas{windows: w, meters: map[meterKey]*meter{}} }
+func New(w, mutations Windows) *Quotas {
+	return &Quotas{windows: w, mutations: mutations, meters: map[meterKey]*meter{}, buckets: map[string]*bucket{}}
+}
 
 // Set replaces the limits. What was measured stays.
 func (q *Quotas) Set(l *Limits) { q.limits.Store(l) }
@@ -42,6 +46,33 @@ func (q *Quotas) Take(kind Kind, user, client string, amount float64, now time.T
 		rest = min(rest, q.windows.Size)
 	}
 	return rest
+}
+
+// Mutate notes that a client changes topics by a number of partitions. Is it strict, a change may be refused: then taken
+// is false. The client has to rest.
+func (q *Quotas) Mutate(user, client string, partitions int, strict bool, now time.Time) (rest time.Duration, taken bool) {
+	limit, ok := q.limits.Load().OfClient(Mutation, user, client)
+	if !ok {
+		return 0, true
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.sweep(now)
+	b := q.buckets[limit.Shared]
+	if b == nil {
+		b = new(bucket)
+		q.buckets[limit.Shared] = b
+	}
+	return b.take(q.mutations, now, float64(partitions), limit.Rate, strict)
+}
+
+// sweep drops what nobody has used for long.
+func (q *Quotas) sweep(now time.Time) {
+	if now.Sub(q.swept) > idle {
+		q.swept = now
+		maps.DeleteFunc(q.meters, func(_ meterKey, m *meter) bool { return now.Sub(m.used) > idle })
+		maps.DeleteFunc(q.buckets, func(_ string, b *bucket) bool { return now.Sub(b.used) > idle })
+	}
 }
 
 // Connect notes a connection from an address, and returns for how long it has to rest before it is refused; 0 lets it in.
@@ -69,10 +100,7 @@ func (q *Quotas) Most(kind Kind, user, client string) (amount float64, limited b
 func (q *Quotas) take(kind Kind, limit Limit, amount float64, now time.Time) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if now.Sub(q.swept) > idle {
-		q.swept = now
-		maps.DeleteFunc(q.meters, func(_ meterKey, m *meter) bool { return now.Sub(m.used) > idle })
-	}
+	q.sweep(now)
 	key := meterKey{kind, limit.Shared}
 	m := q.meters[key]
 	if m == nil {

@@ -20,6 +20,8 @@ func used() []string {
 		"controlled.shutdown.enable",
 		"controlled.shutdown.max.retries",
 		"controlled.shutdown.retry.backoff.ms",
+		"controller.quota.window.num",
+		"controller.quota.window.size.seconds",
 		"controller.socket.timeout.ms",
 		"default.replication.factor",
 		"delete.topic.enable",
