@@ -15,6 +15,8 @@ type Screen struct {
 	data  ui.Data
 	table ui.Table
 	read  bool // groups were read at least once
+	// faulty shows only groups that lag or do not consume.
+	faulty bool
 }
 
 // New returns the screen.
@@ -29,7 +31,6 @@ func New() *Screen {
 		ui.Column{Title: "coordinator", Watch: true, Min: 9, Priority: 3},
 		ui.Column{Title: "", Priority: 1},
 	)}
-	s.table.Empty = "There are no consumer groups. One appears here when a consumer with a group.id joins or commits."
 	return s
 }
 
@@ -38,14 +39,30 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	if d, ok := msg.(ui.Data); ok && d.Snapshot != nil {
 		s.data = d
 		s.read = s.read || !d.Snapshot.GroupsAt.IsZero()
-		rows := make([]ui.Row, 0, len(d.Snapshot.Groups))
-		for i := range d.Snapshot.Groups {
-			rows = append(rows, row(&d.Snapshot.Groups[i], d))
-		}
-		s.table.SetRows(rows, d)
+		s.fill()
 	}
 	return nil
 }
+
+func (s *Screen) fill() {
+	if s.data.Snapshot == nil {
+		return
+	}
+	groups := s.data.Snapshot.Groups
+	rows := make([]ui.Row, 0, len(groups))
+	for i := range groups {
+		if g := &groups[i]; !s.faulty || g.Lag > 0 || g.Error != "" || g.State != "Stable" {
+			rows = append(rows, row(g, s.data))
+		}
+	}
+	s.table.Empty = noGroups
+	if s.faulty {
+		s.table.Empty = "No group lags or rebalances. Press F to see all."
+	}
+	s.table.SetRows(rows, s.data)
+}
+
+const noGroups = "There are no consumer groups. One appears here when a consumer with a group.id joins or commits."
 
 func row(g *admin.Group, d ui.Data) ui.Row {
 	note := ui.Cell{}
@@ -114,6 +131,12 @@ func (s *Screen) Keys() []ui.Key {
 	keys := []ui.Key{{
 		Keys: "enter d", Does: "open the group", Hint: "open", Not: s.none(),
 		Act: func() tea.Cmd { return ui.Wish(ui.Open{Screen: "group", Arg: s.table.Selection()}) },
+	}, {
+		Keys: "F", Does: "only groups that lag or do not consume, or all", Act: func() tea.Cmd {
+			s.faulty = !s.faulty
+			s.fill()
+			return nil
+		},
 	}}
 	keys = append(keys, ui.CoordinatorKeys(s.data, s.table.Selection())...)
 	return s.table.With(keys)

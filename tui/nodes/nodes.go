@@ -21,6 +21,8 @@ type Screen struct {
 	data  ui.Data
 	table ui.Table
 	nodes []ui.Node
+	// faulty shows only nodes with something wrong.
+	faulty bool
 }
 
 // New makes the screen.
@@ -40,7 +42,6 @@ func New() *Screen {
 		ui.Column{Title: "on disk", Right: true, Priority: 7, Min: 7},
 	)}
 	s.table.Marks = true
-	s.table.Empty = "No node is known yet."
 	return s
 }
 
@@ -69,12 +70,23 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 		s.table.SetRows(nil, d) // the first look at the cluster is no change
 	}
 	s.data, s.nodes = d, ui.Nodes(d)
-	rows := make([]ui.Row, len(s.nodes))
-	for i, n := range s.nodes {
-		rows[i] = row(n)
-	}
-	s.table.SetRows(rows, d)
+	s.fill()
 	return nil
+}
+
+func (s *Screen) fill() {
+	rows := make([]ui.Row, 0, len(s.nodes))
+	for _, n := range s.nodes {
+		if s.faulty && n.Look == themes.Text && n.Problem == "" {
+			continue
+		}
+		rows = append(rows, row(n))
+	}
+	s.table.Empty = "No node is known yet."
+	if s.faulty {
+		s.table.Empty = "No node has anything wrong. Press F to see all."
+	}
+	s.table.SetRows(rows, s.data)
 }
 
 func row(n ui.Node) ui.Row {
@@ -115,6 +127,11 @@ func (s *Screen) Keys() []ui.Key {
 	}
 	keys = append(keys,
 		ui.Key{Keys: "l enter", Does: "the node's log", Hint: "logs", Not: ui.NoNode(s.data, node), Act: log},
+		ui.Key{Keys: "F", Does: "only nodes with something wrong, or all", Act: func() tea.Cmd {
+			s.faulty = !s.faulty
+			s.fill()
+			return nil
+		}},
 		ui.Key{Keys: "E", Does: "make preferred replicas lead all partitions again", Hint: "elect preferred", Not: s.data.Access.NoWrites, Act: func() tea.Cmd { return ui.AskElect(s.data, nil) }},
 	)
 	return s.table.With(keys)

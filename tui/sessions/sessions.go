@@ -30,13 +30,13 @@ type Screen struct {
 func New() *Screen {
 	s := &Screen{table: ui.NewTable(
 		ui.Column{Title: "owner", Min: 12, Max: 24},
-		ui.Column{Title: "session", Min: 10, Priority: 4},
+		ui.Column{Title: "session", Min: 10, Priority: 7},
 		ui.Column{Title: "state", Min: 12, Watch: true},
 		ui.Column{Title: "left", Right: true, Min: 6},
 		ui.Column{Title: "timeout", Right: true, Min: 7, Priority: 2},
 		ui.Column{Title: "client", Priority: 5, Max: 28},
 		ui.Column{Title: "at", Priority: 6, Max: 24, Watch: true},
-		ui.Column{Title: "ephemerals", Min: 12, Fill: true},
+		ui.Column{Title: "ephemerals", Min: 18, Fill: true, Priority: 1},
 	)}
 	s.table.Empty = "No session is known."
 	return s
