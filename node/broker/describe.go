@@ -43,7 +43,7 @@ func (b *Broker) metadata(ctx context.Context, r *wire.Request, req *kmsg.Metada
 	}
 	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
 		for _, name := range slices.Sorted(maps.Keys(cluster.Topics)) {
-			if a.topic(toDescribe, name) {
+			if a.quiet().topic(toDescribe, name) {
 				response.Topics = append(response.Topics, describeTopic(cluster, r.Conn.Listener, cluster.Topics[name]))
 			}
 		}
@@ -89,7 +89,7 @@ func (b *Broker) describeAsked(ctx context.Context, a asker, cluster *metadata.C
 		return describeTopic(cluster, listener, topic)
 	case checkTopicName(*t.Topic) != nil:
 		answer.ErrorCode = kerr.InvalidTopicException.Code
-	case mayCreate && !a.cluster(toCreate) && !a.topic(toCreate, *t.Topic):
+	case mayCreate && !a.quiet().cluster(toCreate) && !a.topic(toCreate, *t.Topic):
 		answer.ErrorCode = topicDenied
 	case mayCreate:
 		answer.ErrorCode = codeOf(b.autoCreate(ctx, *t.Topic))

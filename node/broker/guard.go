@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -17,17 +18,28 @@ import (
 type asker struct {
 	rules *authorizer.Rules // nil: everything is allowed
 	who   authorizer.Who
+	log   *slog.Logger // of refusals; nil where they only shorten a list
 }
 
 func (b *Broker) asker(r *wire.Request) asker {
 	if b.acls == nil {
 		return asker{}
 	}
-	return asker{b.acls.rules.Load(), authorizer.Who{Principal: r.Conn.Principal, Host: r.Conn.Host()}}
+	return asker{b.acls.rules.Load(), authorizer.Who{Principal: r.Conn.Principal, Host: r.Conn.Host()}, b.log}
+}
+
+// quiet is the asker when it is no refusal that something is not allowed.
+func (a asker) quiet() asker {
+	a.log = nil
+	return a
 }
 
 func (a asker) may(op kmsg.ACLOperation, kind kmsg.ACLResourceType, name string) bool {
-	return a.rules == nil || a.rules.Allowed(a.who, op, kind, name)
+	allowed := a.rules == nil || a.rules.Allowed(a.who, op, kind, name)
+	if !allowed && a.log != nil {
+		a.log.Info("denied", "principal", a.who.Principal, "host", a.who.Host, "operation", op, "resource", kind.String()+":"+name)
+	}
+	return allowed
 }
 
 func (a asker) topic(op kmsg.ACLOperation, name string) bool {
@@ -48,7 +60,7 @@ func (a asker) cluster(op kmsg.ACLOperation) bool {
 
 // clusterOperations are the asker's authorized operations on the cluster; only who may describe it learns them.
 func (a asker) clusterOperations() int32 {
-	if !a.cluster(kmsg.ACLOperationDescribe) {
+	if !a.quiet().cluster(kmsg.ACLOperationDescribe) {
 		return 0
 	}
 	return a.rules.Operations(a.who, kmsg.ACLResourceTypeCluster, authorizer.ClusterName)

@@ -71,7 +71,7 @@ func guardOffsetFetch(a asker, req *kmsg.OffsetFetchRequest, serve func() *kmsg.
 		resp := serve()
 		for i := range resp.Groups {
 			g := &resp.Groups[i]
-			g.Topics, _ = split(g.Topics, func(t *kmsg.OffsetFetchResponseGroupTopic) bool { return a.topic(toDescribe, t.Topic) })
+			g.Topics, _ = split(g.Topics, func(t *kmsg.OffsetFetchResponseGroupTopic) bool { return a.quiet().topic(toDescribe, t.Topic) })
 			if g.ErrorCode == 0 {
 				g.Topics = append(g.Topics, noOffsets(denied[g.Group])...)
 			}
@@ -95,7 +95,7 @@ func guardOffsetFetch(a asker, req *kmsg.OffsetFetchRequest, serve func() *kmsg.
 		req.Topics, no = split(req.Topics, func(t *kmsg.OffsetFetchRequestTopic) bool { return a.topic(toDescribe, t.Topic) })
 	}
 	resp := serve()
-	resp.Topics, _ = split(resp.Topics, func(t *kmsg.OffsetFetchResponseTopic) bool { return a.topic(toDescribe, t.Topic) })
+	resp.Topics, _ = split(resp.Topics, func(t *kmsg.OffsetFetchResponseTopic) bool { return a.quiet().topic(toDescribe, t.Topic) })
 	resp.Topics = append(resp.Topics, noOffsetsOf(no, topicDenied)...)
 	return resp
 }
@@ -142,7 +142,7 @@ func guardDescribeGroups(a asker, req *kmsg.DescribeGroupsRequest, serve func() 
 
 func guardListGroups(a asker, _ *kmsg.ListGroupsRequest, serve func() *kmsg.ListGroupsResponse) *kmsg.ListGroupsResponse {
 	resp := serve()
-	if !a.cluster(toDescribe) {
+	if a = a.quiet(); !a.cluster(toDescribe) {
 		resp.Groups, _ = split(resp.Groups, func(g *kmsg.ListGroupsResponseGroup) bool { return a.group(toDescribe, g.Group) })
 	}
 	return resp

@@ -145,12 +145,12 @@ func guardFindCoordinator(a asker, req *kmsg.FindCoordinatorRequest, serve func(
 // guardCreateTopics lets who may create any topic create them all. Configurations are told to those only who may
 // describe them.
 func guardCreateTopics(a asker, req *kmsg.CreateTopicsRequest, serve func() *kmsg.CreateTopicsResponse) *kmsg.CreateTopicsResponse {
-	all := a.cluster(toCreate)
+	all := a.quiet().cluster(toCreate)
 	yes, no := split(req.Topics, func(t *kmsg.CreateTopicsRequestTopic) bool { return all || a.topic(toCreate, t.Topic) })
 	req.Topics = yes
 	resp := serve()
 	for i := range resp.Topics {
-		if t := &resp.Topics[i]; t.ErrorCode == 0 && !a.topic(toDescribeConfigs, t.Topic) {
+		if t := &resp.Topics[i]; t.ErrorCode == 0 && !a.quiet().topic(toDescribeConfigs, t.Topic) {
 			t.Configs, t.NumPartitions, t.ReplicationFactor, t.ConfigErrorCode = []kmsg.CreateTopicsResponseTopicConfig{}, -1, -1, topicDenied
 		}
 	}
@@ -169,7 +169,7 @@ func (a asker) mayDelete(name string) (err error, nameless bool) {
 	switch {
 	case a.topic(toDelete, name):
 		return nil, false
-	case !a.topic(toDescribe, name):
+	case !a.quiet().topic(toDescribe, name):
 		return kerr.TopicAuthorizationFailed, true
 	}
 	return kerr.TopicAuthorizationFailed, false
@@ -191,7 +191,7 @@ func guardDeleteRecords(a asker, req *kmsg.DeleteRecordsRequest, serve func() *k
 }
 
 func guardOffsetForLeaderEpoch(a asker, req *kmsg.OffsetForLeaderEpochRequest, serve func() *kmsg.OffsetForLeaderEpochResponse) *kmsg.OffsetForLeaderEpochResponse {
-	if a.cluster(toActForCluster) {
+	if a.quiet().cluster(toActForCluster) {
 		return serve()
 	}
 	yes, no := split(req.Topics, func(t *kmsg.OffsetForLeaderEpochRequestTopic) bool { return a.topic(toDescribe, t.Topic) })

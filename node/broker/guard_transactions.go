@@ -27,7 +27,7 @@ func guardInitProducerID(a asker, req *kmsg.InitProducerIDRequest, serve func() 
 		if !a.transaction(toWrite, *req.TransactionalID) {
 			code = transactionDenied
 		}
-	case !a.cluster(toWriteIdempotent) && !a.rules.AllowedAny(a.who, toWrite, kmsg.ACLResourceTypeTopic):
+	case !a.quiet().cluster(toWriteIdempotent) && !a.rules.AllowedAny(a.who, toWrite, kmsg.ACLResourceTypeTopic):
 		code = clusterDenied
 	}
 	if code == 0 {
@@ -96,7 +96,7 @@ func guardEndTxn(a asker, req *kmsg.EndTxnRequest, serve func() *kmsg.EndTxnResp
 
 // guardMarkers lets brokers write markers, and operators that may alter the cluster abort a hanging transaction.
 func guardMarkers(a asker, req *kmsg.WriteTxnMarkersRequest, serve func() *kmsg.WriteTxnMarkersResponse) *kmsg.WriteTxnMarkersResponse {
-	if a.cluster(toAlter) || a.cluster(toActForCluster) {
+	if a.quiet().cluster(toAlter) || a.cluster(toActForCluster) {
 		return serve()
 	}
 	resp := answerOf[*kmsg.WriteTxnMarkersResponse](req)
@@ -151,7 +151,7 @@ func guardDescribeTransactions(a asker, req *kmsg.DescribeTransactionsRequest, s
 	for i := range resp.TransactionStates {
 		s := &resp.TransactionStates[i]
 		s.Topics, _ = split(s.Topics, func(t *kmsg.DescribeTransactionsResponseTransactionStateTopic) bool {
-			return a.topic(toDescribe, t.Topic)
+			return a.quiet().topic(toDescribe, t.Topic)
 		})
 	}
 	for _, id := range no {
@@ -165,7 +165,7 @@ func guardDescribeTransactions(a asker, req *kmsg.DescribeTransactionsRequest, s
 func guardListTransactions(a asker, _ *kmsg.ListTransactionsRequest, serve func() *kmsg.ListTransactionsResponse) *kmsg.ListTransactionsResponse {
 	resp := serve()
 	resp.TransactionStates, _ = split(resp.TransactionStates, func(s *kmsg.ListTransactionsResponseTransactionState) bool {
-		return a.transaction(toDescribe, s.TransactionalID)
+		return a.quiet().transaction(toDescribe, s.TransactionalID)
 	})
 	return resp
 }

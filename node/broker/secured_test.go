@@ -168,20 +168,27 @@ func (s *securedCluster) dirOf() string { return s.authority.dir }
 // seedCredential writes a user's credential to ZooKeeper, as Apache's kafka-configs does before the first broker starts.
 func (c *testCluster) seedCredential(user, password string) {
 	c.t.Helper()
+	config := map[string]string{"SCRAM-SHA-256": saltedCredential(password, []byte("salt of the test"))}
+	c.seed("/config/users/"+user, layout.Encode(layout.EntityConfiguration{Version: 1, Config: config}))
+}
+
+// seed makes a znode, and its parents, before there are brokers.
+func (c *testCluster) seed(path string, data []byte) {
+	c.t.Helper()
 	conn, _, err := zk.Connect(strings.Split(c.zookeeper, ","), 5*time.Second, zk.WithLogger(zkLogger{discard()}))
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer conn.Close()
-	salt := []byte("salt of the test")
-	config := map[string]string{"SCRAM-SHA-256": saltedCredential(password, salt)}
-	for _, z := range []struct {
-		path string
-		data []byte
-	}{{"/config", nil}, {"/config/users", nil}, {"/config/users/" + user, layout.Encode(layout.EntityConfiguration{Version: 1, Config: config})}} {
-		if _, err := conn.Create(z.path, z.data, 0, zk.WorldACL(zk.PermAll)); err != nil && !errors.Is(err, zk.ErrNodeExists) {
-			c.t.Fatal(err)
+	for i := range path {
+		if i > 0 && path[i] == '/' {
+			if _, err := conn.Create(path[:i], nil, 0, zk.WorldACL(zk.PermAll)); err != nil && !errors.Is(err, zk.ErrNodeExists) {
+				c.t.Fatal(err)
+			}
 		}
+	}
+	if _, err := conn.Create(path, data, 0, zk.WorldACL(zk.PermAll)); err != nil {
+		c.t.Fatal(err)
 	}
 }
 
@@ -382,6 +389,7 @@ func (s *securedCluster) testKcatSecured(t *testing.T) {
 }
 
 func (s *securedCluster) testLogs(t *testing.T) {
+	denied := false
 	for id, n := range s.brokers {
 		text, err := os.ReadFile(n.log)
 		if err != nil {
@@ -395,6 +403,10 @@ func (s *securedCluster) testLogs(t *testing.T) {
 		if !bytes.Contains(text, []byte("authentication failed")) {
 			t.Errorf("the log of broker %d says nothing of clients that failed", id)
 		}
+		denied = denied || bytes.Contains(text, []byte("msg=denied principal=User:bob host=127.0.0.1 operation=DELETE resource=TOPIC:alice-orders"))
+	}
+	if !denied {
+		t.Error("no log says what bob was denied")
 	}
 }
 
