@@ -54,7 +54,7 @@ func (a *app) addBroker(ctx context.Context, timeout time.Duration) error {
 	case err != nil:
 		return err
 	case n.State == cluster.Exited:
-		return fmt.Errorf("%s did not start: %s", name, reason(n))
+		return fmt.Errorf("%s is part of the cluster and did not start: %s: kdrill start %s tries again", name, reason(n), name)
 	case a.output == "json":
 		return a.printJSON(n)
 	}

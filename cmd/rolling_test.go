@@ -37,8 +37,8 @@ func TestARollingRestartThatCannotGoOnSaysWhy(t *testing.T) {
 	c.Run("start", "broker-1")
 	told("orders/0 is offline", func(e cluster.Event) bool { return e.Kind == "offline" && e.Subject == "orders/0" })
 	before := c.Status()
-	_, said, err := c.Try("restart", "broker-1", "coordinator-1", "--timeout", "20s")
-	want := "kdrill: the other node was not restarted: broker-1 has not caught up after 20s, it is out of orders/0: see kdrill logs broker-1, and go on once kdrill topics shows nothing under-replicated"
+	_, said, err := c.Try("restart", "broker-1", "coordinator-1", "--timeout", "30s")
+	want := "kdrill: the other node was not restarted: broker-1 has not caught up after 30s, it is out of orders/0: see kdrill logs broker-1, and go on once kdrill topics shows nothing under-replicated"
 	if err == nil || !strings.Contains(said, want) || !strings.Contains(said, "waiting for broker-1 to catch up: orders/0") {
 		t.Errorf("%v: %s", err, said)
 	}

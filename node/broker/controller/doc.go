@@ -10,5 +10,8 @@
 // event go to ZooKeeper in parallel and the event waits for all of them. Each broker has a queue and a goroutine of its
 // own that sends in order and repeats until the broker answers or leaves, so a broker that hangs delays nobody else.
 //
+// Where Apache's controller writes the states of a topic that it deletes on their way down (offline, an ISR that shrinks),
+// this one writes none: brokers hear that nobody leads the topic, delete their replicas, and its znodes go.
+//
 // Sources: kafka/controller on Kafka's 3.9 branch, KIP-380 (broker epochs), KIP-497 and KIP-841 (AlterPartition).
 package controller
