@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-zookeeper/zk"
 	"golang.org/x/sync/errgroup"
 
 	"kdrill/node/broker/controller"
@@ -50,16 +51,17 @@ type Broker struct {
 	producerIDs      *producerIDs
 	handlers         map[int16]handler
 	requests         *requests
-	web              net.Listener // of /metrics and /healthz, nil for none
-	reconfigure      sync.Mutex   // held while changed properties are taken in
-	failed           chan error   // why the log directory cannot be used any more; has room for one
+	web              net.Listener  // of /metrics and /healthz, nil for none
+	reconfigure      sync.Mutex    // held while changed properties are taken in
+	failed           chan error    // why the log directory cannot be used any more; has room for one
+	dirFailures      chan struct{} // has room for one: the controller is to be told that replicas went offline
 }
 
 // assemble makes the parts of a broker and connects them. Nothing runs yet.
-func (b *Broker) assemble(dir *log.Dir) {
+func (b *Broker) assemble(dirs *log.Dirs) {
 	s := b.settings
 	b.cache = metadata.New()
-	b.failed = make(chan error, 1)
+	b.failed, b.dirFailures = make(chan error, 1), make(chan struct{}, 1)
 	b.peers = newPeers(s.Dialer, fmt.Sprintf("broker-%d", s.BrokerID))
 	b.transactionPeers = newPeers(s.Dialer, fmt.Sprintf("broker-%d-txn", s.BrokerID))
 	b.producerIDs = &producerIDs{zk: b.zk, broker: s.BrokerID}
@@ -71,7 +73,7 @@ func (b *Broker) assemble(dir *log.Dir) {
 	b.configs.others = b.entities.Take
 	b.acls = newACLs(b.zk, s, b.log)
 	b.replicas = replica.New(replica.Config{
-		BrokerID: s.BrokerID, BrokerEpoch: b.registration.epoch.Load, Dir: dir, Settings: replicaSettings(s.Values),
+		BrokerID: s.BrokerID, BrokerEpoch: b.registration.epoch.Load, Dirs: dirs, Settings: replicaSettings(s.Values),
 		TopicConfig: b.configs.Overrides,
 		Endpoint:    b.endpoint,
 		Alive:       func(id int32) bool { return b.cache.Current().Alive(id) },
@@ -142,11 +144,34 @@ func (b *Broker) topicConfigChanged(topic string) {
 	b.controller.ConfigChanged()
 }
 
-// logFailed stops the broker: its only log directory cannot be written any more. Others have the data.
-func (b *Broker) logFailed(topic string, partition int32, err error) {
+// logFailed tells the controller of a log directory that failed; without any left the broker stops. Others have the data.
+func (b *Broker) logFailed(dir string, left int, err error) {
+	if left > 0 {
+		select {
+		case b.dirFailures <- struct{}{}:
+		default: // it will be told
+		}
+		return
+	}
 	select {
-	case b.failed <- fmt.Errorf("log directory %s failed at %s-%d: %w; mend the disk or free some space, then start the broker again", b.settings.LogDir, topic, partition, err):
+	case b.failed <- fmt.Errorf("log directory %s failed at %w; mend the disk or free some space, then start the broker again", dir, err):
 	default: // the first failure is enough
+	}
+}
+
+// tellFailures tells the controller that replicas here went offline, by a notification in ZooKeeper, until ctx ends.
+func (b *Broker) tellFailures(ctx context.Context) error {
+	const failure = 1
+	for {
+		select {
+		case <-b.dirFailures:
+		case <-ctx.Done():
+			return nil
+		}
+		notice := layout.Encode(layout.LogDirEvent{Version: 1, Broker: b.settings.BrokerID, Event: failure})
+		if _, err := b.zk.create(ctx, layout.LogDirEventPrefix, notice, zk.FlagSequence); err != nil && ctx.Err() == nil {
+			b.log.Error("controller not told of a log directory that failed", "err", err)
+		}
 	}
 }
 
@@ -162,7 +187,7 @@ func (b *Broker) serve(ctx context.Context) error {
 		connections.Go(func() error { return b.server(b.settings.Listeners[i].Name).Serve(serving, l) })
 	}
 	parts.Go(connections.Wait)
-	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.configs.Run, b.acls.Run, b.registration.Run, b.groups.Run, b.transactions.Run} {
+	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.tellFailures, b.configs.Run, b.acls.Run, b.registration.Run, b.groups.Run, b.transactions.Run} {
 		parts.Go(func() error { return run(alive) })
 	}
 	if b.web != nil {

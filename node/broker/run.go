@@ -58,21 +58,21 @@ func (b *Broker) run(ctx context.Context) (err error) {
 	if err := b.prepareCluster(ctx); err != nil {
 		return err
 	}
-	dir, err := log.OpenDir(b.settings.LogDir, log.Identity{ClusterID: b.clusterID, BrokerID: b.settings.BrokerID}, b.log)
+	dirs, err := log.OpenDirs(b.settings.LogDirs, log.Identity{ClusterID: b.clusterID, BrokerID: b.settings.BrokerID}, b.log)
 	if err != nil {
-		return fmt.Errorf("log directory %s: %w", b.settings.LogDir, err)
+		return err
 	}
-	b.assemble(dir)
-	if err := b.load(ctx, dir); err != nil {
+	b.assemble(dirs)
+	if err := b.load(ctx, dirs); err != nil {
 		return errors.Join(err, b.replicas.Shutdown(ctx))
 	}
 	return b.serve(ctx)
 }
 
 // load opens the logs and registers the broker.
-func (b *Broker) load(ctx context.Context, dir *log.Dir) error {
+func (b *Broker) load(ctx context.Context, dirs *log.Dirs) error {
 	topics := map[string]bool{}
-	for _, tp := range dir.Existing() {
+	for _, tp := range dirs.Existing() {
 		topics[tp.Topic] = true
 	}
 	if err := errors.Join(b.configs.Begin(ctx), b.configs.Load(ctx, topics)); err != nil {

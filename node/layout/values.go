@@ -106,6 +106,13 @@ type ConfigChange struct {
 	EntityPath string `json:"entity_path"` // such as topics/orders
 }
 
+// LogDirEvent is the data of the sequential znodes under [LogDirEvents]: a broker's log directory failed (event 1).
+type LogDirEvent struct {
+	Version int   `json:"version"`
+	Broker  int32 `json:"broker"`
+	Event   int   `json:"event"`
+}
+
 // TopicPartition names one partition in the lists under /admin.
 type TopicPartition struct {
 	Topic     string `json:"topic"`

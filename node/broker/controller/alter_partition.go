@@ -141,7 +141,7 @@ func (t *term) judgeAll(req *kmsg.AlterPartitionRequest) ([][]verdict, []change)
 				v.partition = topic.partitions[wish.Partition]
 				want := proposed(req, wish)
 				var same bool
-				v.code, same = judge(v.state, v.replicas, want, t.view.live, t.view.epoch)
+				v.code, same = judge(v.state, v.replicas, want, t.view.able(v.partition), t.view.epoch)
 				if v.code == kerr.IneligibleReplica.Code && req.Version < 2 {
 					v.code = kerr.OperationNotAttempted.Code
 				}

@@ -154,7 +154,7 @@ func metadataStates(v *view, partitions []*partition) []kmsg.UpdateMetadataReque
 		for _, p := range partitions {
 			s := kmsg.NewUpdateMetadataRequestTopicPartition()
 			s.Topic, s.Partition, s.Replicas = p.Topic, p.Partition, p.replicas
-			s.OfflineReplicas = only(p.replicas, v.dead)
+			s.OfflineReplicas = only(p.replicas, func(id int32) bool { return v.dead(id) || slices.Contains(p.offline, id) })
 			s.Leader = leaderDuringDelete
 			if p.state != nil {
 				s.ControllerEpoch, s.LeaderEpoch = p.state.ControllerEpoch, p.state.LeaderEpoch

@@ -38,6 +38,7 @@ func (t *term) brokersFailed(gone []int32) error {
 	for _, id := range gone {
 		delete(t.view.brokers, id)
 		delete(t.view.shuttingDown, id)
+		t.forgetFailures(id)
 		t.closeOutbox(id)
 	}
 	t.batch.members = true
@@ -88,13 +89,13 @@ func (t *term) electOffline() error {
 	if err := t.startPartitions(t.view.where(func(p *partition) bool { return p.state == nil })); err != nil {
 		return err
 	}
-	offline := t.view.where(func(p *partition) bool { return p.state != nil && !t.view.running(p.state.Leader) })
+	offline := t.view.where(func(p *partition) bool { return p.state != nil && t.view.leaderless(p) })
 	unclean, err := t.uncleanTopics(offline)
 	if err != nil {
 		return err
 	}
 	elected, err := t.decide(offline, func(p *partition) (layout.PartitionState, bool) {
-		return electOffline(p.replicas, p.state.PartitionState, t.view.live, unclean[p.Topic])
+		return electOffline(p.replicas, p.state.PartitionState, t.view.able(p), unclean[p.Topic])
 	})
 	lost := 0
 	for _, c := range elected {
@@ -193,8 +194,8 @@ func (t *term) assignmentChanged(name string) error {
 func (t *term) uncleanTopics(offline []*partition) (map[string]bool, error) {
 	unclean := map[string]bool{}
 	for _, p := range offline {
-		_, clean := electOffline(p.replicas, p.state.PartitionState, t.view.live, false)
-		if _, ok := first(p.replicas, t.view.live); ok && !clean {
+		_, clean := electOffline(p.replicas, p.state.PartitionState, t.view.able(p), false)
+		if _, ok := first(p.replicas, t.view.able(p)); ok && !clean {
 			unclean[p.Topic] = false
 		}
 	}

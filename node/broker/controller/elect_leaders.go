@@ -60,7 +60,7 @@ func (t *term) electable(p *partition, unclean bool) int16 {
 		return kerr.EligibleLeadersNotAvailable.Code
 	case p.state == nil:
 		return kerr.PreferredLeaderNotAvailable.Code
-	case unclean && t.view.running(p.state.Leader), !unclean && p.state.Leader == p.replicas[0]:
+	case unclean && !t.view.leaderless(p), !unclean && p.state.Leader == p.replicas[0]:
 		return kerr.ElectionNotNeeded.Code
 	}
 	return 0
@@ -70,9 +70,9 @@ func (t *term) electable(p *partition, unclean bool) int16 {
 func (t *term) elect(partitions []*partition, unclean bool) ([]change, error) {
 	made, err := t.decide(partitions, func(p *partition) (layout.PartitionState, bool) {
 		if unclean {
-			return electOffline(p.replicas, p.state.PartitionState, t.view.live, true)
+			return electOffline(p.replicas, p.state.PartitionState, t.view.able(p), true)
 		}
-		return electPreferred(p.replicas, p.state.PartitionState, t.view.live)
+		return electPreferred(p.replicas, p.state.PartitionState, t.view.able(p))
 	})
 	for _, c := range made {
 		t.tell(c.partition, false)

@@ -23,7 +23,7 @@ func imbalanced(partitions []*partition, live among, percent int) []*partition {
 			continue
 		}
 		for _, p := range away {
-			if _, ok := electPreferred(p.replicas, p.state.PartitionState, live); ok {
+			if _, ok := electPreferred(p.replicas, p.state.PartitionState, live); ok && !slices.Contains(p.offline, id) {
 				moves = append(moves, p)
 			}
 		}

@@ -35,7 +35,7 @@ func (v *view) status() Status {
 				s.Reassigning++
 			}
 			switch {
-			case p.state == nil || !v.running(p.state.Leader):
+			case p.state == nil || v.leaderless(p):
 				s.Offline++
 			case len(p.replicas) > 0 && p.state.Leader != p.replicas[0]:
 				s.Away++

@@ -23,6 +23,9 @@ func (t *term) takeOver() error {
 	if err := t.dropNotifications(); err != nil {
 		return err
 	}
+	if err := t.watchLogDirs(); err != nil {
+		return err
+	}
 	registered, err := t.readBrokers()
 	if err != nil {
 		return err

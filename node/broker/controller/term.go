@@ -148,8 +148,11 @@ func (t *term) flush() {
 		letters := make([]letter, len(requests))
 		for i, req := range requests {
 			letters[i].request = req
-			if stop, ok := req.(*kmsg.StopReplicaRequest); ok {
-				letters[i].answered = t.stopped(t.view.brokers[id], stop)
+			switch req := req.(type) {
+			case *kmsg.StopReplicaRequest:
+				letters[i].answered = t.stopped(t.view.brokers[id], req)
+			case *kmsg.LeaderAndISRRequest:
+				letters[i].answered = t.assumed(t.view.brokers[id], req)
 			}
 		}
 		t.outboxes[id].put(letters...)

@@ -42,7 +42,8 @@ type partition struct {
 	replicas []int32
 	adding   []int32
 	removing []int32
-	state    *state // nil as long as no replica was ever live
+	state    *state  // nil as long as no replica was ever live
+	offline  []int32 // replicas whose log directory failed, while their brokers live
 }
 
 // state is a partition state and the version of its znode.
@@ -55,6 +56,16 @@ type state struct {
 func (v *view) live(id int32) bool {
 	_, ok := v.brokers[id]
 	return ok && !v.shuttingDown[id]
+}
+
+// able tells which replicas of a partition take part in elections: those of live brokers whose log directory works.
+func (v *view) able(p *partition) among {
+	return func(id int32) bool { return v.live(id) && !slices.Contains(p.offline, id) }
+}
+
+// leaderless says whether a partition has no leader that serves.
+func (v *view) leaderless(p *partition) bool {
+	return !v.running(p.state.Leader) || slices.Contains(p.offline, p.state.Leader)
 }
 
 // running says whether a broker is registered, even if it is shutting down.

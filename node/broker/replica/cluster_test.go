@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -49,7 +50,7 @@ type broker struct {
 	id     int32
 	path   string
 	epoch  int64
-	dir    *log.Dir
+	dir    *log.Dirs
 	cancel context.CancelFunc
 	done   chan struct{}
 	led    chan string // what OnLead and OnResign told
@@ -82,7 +83,7 @@ func newCluster(t testing.TB, n int32, adjust ...func(*Settings)) *cluster {
 
 func (b *broker) start() {
 	b.c.t.Helper()
-	dir, err := log.OpenDir(b.path, log.Identity{ClusterID: "test", BrokerID: b.id}, slog.New(slog.DiscardHandler))
+	dir, err := log.OpenDirs([]string{filepath.Join(b.path, "a"), filepath.Join(b.path, "b")}, log.Identity{ClusterID: "test", BrokerID: b.id}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.c.t.Fatal(err)
 	}
@@ -97,7 +98,7 @@ func (b *broker) start() {
 		logger = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("broker", b.id)
 	}
 	b.Replicas = New(Config{
-		BrokerID: b.id, BrokerEpoch: func() int64 { return b.epoch }, Dir: dir, Settings: b.c.settings,
+		BrokerID: b.id, BrokerEpoch: func() int64 { return b.epoch }, Dirs: dir, Settings: b.c.settings,
 		TopicConfig:    func(topic string) map[string]string { return b.c.topics[topic] },
 		Endpoint:       func(id int32) (string, bool) { return fmt.Sprint(id), b.c.alive(id) },
 		Alive:          b.c.alive,

@@ -18,7 +18,7 @@ import (
 type Config struct {
 	BrokerID    int32
 	BrokerEpoch func() int64
-	Dir         *log.Dir
+	Dirs        *log.Dirs
 	Settings    Settings
 
 	// TopicConfig is what /config/topics sets for a topic, by Apache's names; what it leaves out is Settings.Topic.
@@ -47,8 +47,8 @@ type Config struct {
 	// Verify asks a transaction's coordinator what is wrong with partitions that its producer writes to, optional. What
 	// is not in the answer is part of the transaction.
 	Verify func(ctx context.Context, v Verification) map[log.TopicPartition]error
-	// OnFailure tells of a partition whose log failed, optional.
-	OnFailure func(topic string, partition int32, err error)
+	// OnFailure tells of a log directory that failed, and how many are left, optional. It must not block.
+	OnFailure func(dir string, left int, err error)
 
 	Log *slog.Logger
 }

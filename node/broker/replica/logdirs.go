@@ -7,41 +7,73 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kdrill/node/log"
 )
 
-// DescribeLogDirs tells the sizes of the partitions in the log directory. Versions 0 to 4.
+// dirFailed gives up a log directory, with all partitions in it. It does not wait for them, and may be called with locks
+// of a partition held.
+func (r *Replicas) dirFailed(dir *log.Dir, err error) {
+	first, left := r.cfg.Dirs.Fail(dir, err)
+	if !first {
+		return
+	}
+	r.log.Error("log directory failed: its replicas are offline until it is mended and the broker restarted", "dir", dir.Path(), "left", left, "err", err)
+	if r.cfg.OnFailure != nil {
+		r.cfg.OnFailure(dir.Path(), left, err)
+	}
+	go func() {
+		for _, p := range r.partitions() {
+			if p.log.Dir() == dir {
+				p.writer.Lock()
+				p.fail(err)
+				p.writer.Unlock()
+				r.fetchers.remove(p)
+			}
+		}
+	}()
+}
+
+// DescribeLogDirs tells the sizes of the partitions in the log directories. Versions 0 to 4.
 func (r *Replicas) DescribeLogDirs(_ context.Context, req *kmsg.DescribeLogDirsRequest) *kmsg.DescribeLogDirsResponse {
 	resp := req.ResponseKind().(*kmsg.DescribeLogDirsResponse)
-	dir := kmsg.NewDescribeLogDirsResponseDir()
-	dir.Dir = r.cfg.Dir.Path()
-	var volume syscall.Statfs_t
-	if err := syscall.Statfs(dir.Dir, &volume); err != nil {
-		dir.ErrorCode = kerr.KafkaStorageError.Code
-	} else {
-		dir.TotalBytes = int64(volume.Blocks) * int64(volume.Bsize)
-		dir.UsableBytes = int64(volume.Bavail) * int64(volume.Bsize)
-	}
 	all := r.partitions()
 	slices.SortFunc(all, func(a, b *partition) int { return compareKeys(a.key, b.key) })
-	for _, p := range all {
-		if !asked(req, p.key) {
+	for _, d := range r.cfg.Dirs.All() {
+		dir := kmsg.NewDescribeLogDirsResponseDir()
+		dir.Dir = d.Path()
+		var volume syscall.Statfs_t
+		if err := syscall.Statfs(dir.Dir, &volume); err != nil || r.cfg.Dirs.Failed(d) {
+			dir.ErrorCode = kerr.KafkaStorageError.Code
+			resp.Dirs = append(resp.Dirs, dir)
 			continue
 		}
-		if n := len(dir.Topics); n == 0 || dir.Topics[n-1].Topic != p.Topic {
-			t := kmsg.NewDescribeLogDirsResponseDirTopic()
-			t.Topic = p.Topic
-			dir.Topics = append(dir.Topics, t)
+		dir.TotalBytes = int64(volume.Blocks) * int64(volume.Bsize)
+		dir.UsableBytes = int64(volume.Bavail) * int64(volume.Bsize)
+		for _, p := range all {
+			if p.log.Dir() == d && asked(req, p.key) {
+				addReplica(&dir, p)
+			}
 		}
-		part := kmsg.NewDescribeLogDirsResponseDirTopicPartition()
-		part.Partition, part.Size = p.Partition, p.log.Size()
-		p.mu.Lock()
-		part.OffsetLag = max(p.hw-p.end, 0)
-		p.mu.Unlock()
-		t := &dir.Topics[len(dir.Topics)-1]
-		t.Partitions = append(t.Partitions, part)
+		resp.Dirs = append(resp.Dirs, dir)
 	}
-	resp.Dirs = append(resp.Dirs, dir)
 	return resp
+}
+
+// addReplica adds one partition to the description of its directory.
+func addReplica(dir *kmsg.DescribeLogDirsResponseDir, p *partition) {
+	if n := len(dir.Topics); n == 0 || dir.Topics[n-1].Topic != p.Topic {
+		t := kmsg.NewDescribeLogDirsResponseDirTopic()
+		t.Topic = p.Topic
+		dir.Topics = append(dir.Topics, t)
+	}
+	part := kmsg.NewDescribeLogDirsResponseDirTopicPartition()
+	part.Partition, part.Size = p.Partition, p.log.Size()
+	p.mu.Lock()
+	part.OffsetLag = max(p.hw-p.end, 0)
+	p.mu.Unlock()
+	t := &dir.Topics[len(dir.Topics)-1]
+	t.Partitions = append(t.Partitions, part)
 }
 
 // asked tells whether a request wants a partition; without any topics it wants all.

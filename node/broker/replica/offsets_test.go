@@ -143,12 +143,16 @@ func TestDescribeLogDirs(t *testing.T) {
 		c.produce(1, a, 1, time.Second, batch)
 		req := kmsg.NewPtrDescribeLogDirsRequest()
 		req.Version = 4
-		got := c.brokers[1].DescribeLogDirs(t.Context(), req).Dirs[0]
-		if got.Dir != c.brokers[1].path || got.TotalBytes <= 0 || len(got.Topics) != 2 || got.Topics[0].Partitions[0].Size != int64(len(batch)) {
+		all := c.brokers[1].DescribeLogDirs(t.Context(), req).Dirs
+		if len(all) != 2 || len(all[1].Topics) != 1 { // the second partition went where none was
+			t.Fatalf("%+v", all)
+		}
+		got := all[0]
+		if got.Dir != c.brokers[1].path+"/a" || got.TotalBytes <= 0 || len(got.Topics) != 1 || got.Topics[0].Partitions[0].Size != int64(len(batch)) {
 			t.Errorf("all: %+v", got)
 		}
 		req.Topics = []kmsg.DescribeLogDirsRequestTopic{{Topic: b.Topic, Partitions: []int32{0, 1}}}
-		if got := c.brokers[1].DescribeLogDirs(t.Context(), req).Dirs[0]; len(got.Topics) != 1 || got.Topics[0].Topic != "payments" {
+		if got := c.brokers[1].DescribeLogDirs(t.Context(), req).Dirs; len(got[0].Topics) != 0 || len(got[1].Topics) != 1 || got[1].Topics[0].Topic != "payments" {
 			t.Errorf("one: %+v", got)
 		}
 	})

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -150,9 +151,7 @@ func (p *partition) fail(err error) {
 	}
 	p.r.log.Error("partition failed: it answers storage errors until its disk is mended and the broker restarted",
 		"partition", p.String(), "err", err)
-	if p.r.cfg.OnFailure != nil {
-		p.r.cfg.OnFailure(p.Topic, p.Partition, err)
-	}
+	p.r.dirFailed(p.log.Dir(), fmt.Errorf("%s: %w", p, err))
 }
 
 // resign ends a leadership, if any: producers that wait learn err and consumers look again. Needs mu.

@@ -137,14 +137,14 @@ func TestAFailedPartitionAnswersStorageErrors(t *testing.T) {
 		c := newCluster(t, 1)
 		bad, good := c.create("bad", 0, 1), c.create("good", 0, 1)
 		var told []string
-		c.brokers[1].cfg.OnFailure = func(topic string, p int32, err error) { told = append(told, fmt.Sprint(topic, "/", p, ": ", err)) }
+		c.brokers[1].cfg.OnFailure = func(dir string, left int, err error) { told = append(told, fmt.Sprint(dir, " ", left, " left: ", err)) }
 		p := c.brokers[1].lookup(bad)
 		for range 2 {
 			p.writer.Lock()
 			p.fail(fmt.Errorf("%w: disk full", log.ErrStorage))
 			p.writer.Unlock()
 		}
-		if len(told) != 1 || !strings.Contains(told[0], "bad/0") {
+		if len(told) != 1 || !strings.Contains(told[0], "/a 1 left: bad/0") {
 			t.Errorf("told %q", told)
 		}
 		want := kerr.KafkaStorageError.Code

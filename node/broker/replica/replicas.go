@@ -44,7 +44,7 @@ func New(cfg Config) *Replicas {
 	r := &Replicas{
 		cfg: cfg, log: cfg.Log,
 		hosted: map[key]*partition{}, names: map[[16]byte]string{}, traffic: map[string]*traffic{}, controllerEpoch: -1,
-		restored: cfg.Dir.HighWatermarks(),
+		restored: cfg.Dirs.HighWatermarks(),
 		sessions: newSessions(cfg.Settings.FetchSessions),
 	}
 	if r.log == nil {
@@ -66,26 +66,26 @@ func (r *Replicas) Load() {
 	for range 4 {
 		work.Go(func() {
 			for k := range keys {
-				if _, err := r.open(k); err != nil {
+				if _, err := r.open(k, false); err != nil {
 					r.log.Error("partition not opened", "partition", k.String(), "err", err)
 				}
 			}
 		})
 	}
-	for _, k := range r.cfg.Dir.Existing() {
+	for _, k := range r.cfg.Dirs.Existing() {
 		keys <- k
 	}
 	close(keys)
 	work.Wait()
 }
 
-// open returns a partition with its log, which it creates when there is none.
-func (r *Replicas) open(k key) (*partition, error) {
+// open returns a partition with its log, which it creates when there is none and none can be in a directory that failed.
+func (r *Replicas) open(k key, isNew bool) (*partition, error) {
 	if p := r.lookup(k); p != nil {
 		return p, nil
 	}
 	config, _ := r.topicConfig(k.Topic)
-	l, err := r.cfg.Dir.Open(k.Topic, k.Partition, config)
+	l, err := r.cfg.Dirs.Open(k.Topic, k.Partition, isNew, config)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", k, err)
 	}
@@ -176,8 +176,11 @@ func (r *Replicas) checkpoint(time.Time) {
 	if r.closed {
 		return
 	}
-	if err := r.cfg.Dir.Checkpoint(r.highWatermarks()); err != nil {
-		r.log.Error("high watermarks not written", "err", err)
+	for dir, err := range r.cfg.Dirs.Checkpoint(r.highWatermarks()) {
+		r.log.Error("checkpoints not written", "dir", dir.Path(), "err", err)
+		if errors.Is(err, log.ErrStorage) {
+			r.dirFailed(dir, err)
+		}
 	}
 }
 
@@ -272,7 +275,7 @@ func (r *Replicas) flush(now time.Time) {
 const sweepInterval = 15 * time.Second
 
 func (r *Replicas) sweep(now time.Time) {
-	if err := r.cfg.Dir.Sweep(now, r.defaults.Load().Topic.FileDeleteDelay); err != nil {
+	if err := r.cfg.Dirs.Sweep(now, r.defaults.Load().Topic.FileDeleteDelay); err != nil {
 		r.log.Error("deleted partitions not removed from the disk", "err", err)
 	}
 }
@@ -326,5 +329,5 @@ func (r *Replicas) Shutdown(ctx context.Context) error {
 		p.mu.Unlock()
 		p.writer.Unlock()
 	}
-	return r.cfg.Dir.Close(true, r.highWatermarks())
+	return r.cfg.Dirs.Close(true, r.highWatermarks())
 }

@@ -113,7 +113,7 @@ func (r *Replicas) place(at placement) (*partition, error) {
 	if p != nil {
 		r.dropForeign(p, knownEpoch, at.topicID)
 	}
-	p, err := r.open(at.key)
+	p, err := r.open(at.key, s.IsNew)
 	if err != nil {
 		r.log.Error("partition not opened", "partition", at.String(), "err", err)
 		return nil, kerr.KafkaStorageError
@@ -139,7 +139,7 @@ func (r *Replicas) dropForeign(p *partition, knownEpoch int32, id [16]byte) {
 	}
 	r.log.Warn("replica of a former topic of that name deleted", "partition", p.String(), "end", p.log.End())
 	r.forget(p)
-	if err := r.cfg.Dir.Delete(p.log); err != nil {
+	if err := r.cfg.Dirs.Delete(p.log); err != nil {
 		r.log.Error("partition not deleted", "partition", p.String(), "err", err)
 	}
 }
@@ -221,11 +221,11 @@ func (r *Replicas) StopReplica(_ context.Context, req *kmsg.StopReplicaRequest) 
 func (r *Replicas) stopReplica(k key, epoch int32, remove bool) error {
 	p := r.lookup(k)
 	if p == nil {
-		if !remove || !slices.Contains(r.cfg.Dir.Existing(), k) {
+		if !remove || !slices.Contains(r.cfg.Dirs.Existing(), k) {
 			return nil
 		}
 		var err error
-		if p, err = r.open(k); err != nil {
+		if p, err = r.open(k, false); err != nil {
 			return kerr.KafkaStorageError
 		}
 	}
@@ -241,7 +241,7 @@ func (r *Replicas) stopReplica(k key, epoch int32, remove bool) error {
 		return nil
 	}
 	r.forget(p)
-	if err := r.cfg.Dir.Delete(p.log); err != nil && !errors.Is(err, log.ErrClosed) {
+	if err := r.cfg.Dirs.Delete(p.log); err != nil && !errors.Is(err, log.ErrClosed) {
 		r.log.Error("partition not deleted", "partition", p.String(), "err", err)
 		return kerr.KafkaStorageError
 	}

@@ -23,7 +23,7 @@ type Settings struct {
 	InterBrokerListener string
 	Security            map[string]*auth.Listener // by the name of the listener
 	Dialer              wire.Dialer               // connects to the listener between brokers
-	LogDir              string
+	LogDirs             []string
 	HTTP                string // host:port of /metrics and /healthz, empty for none
 	ZooKeeper           ZooKeeper
 }
@@ -192,10 +192,12 @@ func (s *Settings) readLogDir(file *config.File) {
 		file.Reject(key, "names no directory")
 		return
 	}
-	s.LogDir = dirs[0]
-	if len(dirs) > 1 {
-		s.note("log.dirs: only the first directory, " + dirs[0] + ", is used")
+	for i, dir := range dirs {
+		if slices.Contains(dirs[:i], dir) {
+			file.Reject(key, "%s is there twice", dir)
+		}
 	}
+	s.LogDirs = dirs
 }
 
 func (s *Settings) readZooKeeper(file *config.File) {

@@ -28,8 +28,8 @@ func TestApachesDefaultsHold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprintf("%d %v %v %s %v %s", s.BrokerID, s.Listeners, s.Advertised, s.LogDir, s.ZooKeeper, s.InterBrokerListener)
-	want := "1 [{PLAINTEXT PLAINTEXT  9092}] [{PLAINTEXT PLAINTEXT localhost 9092}] /tmp/kafka-logs {[zoo1:2181 zoo2:2181]  18s 18s} PLAINTEXT"
+	got := fmt.Sprintf("%d %v %v %v %v %s", s.BrokerID, s.Listeners, s.Advertised, s.LogDirs, s.ZooKeeper, s.InterBrokerListener)
+	want := "1 [{PLAINTEXT PLAINTEXT  9092}] [{PLAINTEXT PLAINTEXT localhost 9092}] [/tmp/kafka-logs] {[zoo1:2181 zoo2:2181]  18s 18s} PLAINTEXT"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -59,6 +59,7 @@ func TestWrongPropertiesAreNamedWithFileAndLine(t *testing.T) {
 		"inter.broker.listener.name=INTERNAL":          "no advertised listener is named INTERNAL",
 		"zookeeper.session.timeout.ms=0":               "must be more than 0",
 		"broker.id=-5":                                 "broker.id is set again",
+		"log.dirs=/a,/b,/a":                            "/a is there twice",
 		"log.dirs= , ":                                 "names no directory",
 		"listener.security.protocol.map=A:PLAINTEXT":   "PLAINTEXT is not in listener.security.protocol.map",
 		"listeners=PLAINTEXT://:1,PLAINTEXT://:2":      "listener PLAINTEXT is there twice",
@@ -101,8 +102,8 @@ func TestWhatIsKnownButNotUsedIsReported(t *testing.T) {
 	if got := strings.Join(s.Unused(), " "); got != "listener.name.plaintext.ssl.provider num.io.threads" {
 		t.Errorf("unused: %s", got)
 	}
-	if len(s.Notes()) != 1 || s.LogDir != "/a" {
-		t.Errorf("notes %q, log directory %s", s.Notes(), s.LogDir)
+	if len(s.Notes()) != 0 || fmt.Sprint(s.LogDirs) != "[/a /b]" {
+		t.Errorf("notes %q, log directories %s", s.Notes(), s.LogDirs)
 	}
 	if !slices.IsSorted(used()) {
 		t.Error("used is not sorted")
@@ -232,7 +233,7 @@ func FuzzProperties(f *testing.F) {
 			return
 		}
 		s, err := read(file)
-		if err == nil && (len(s.Listeners) == 0 || len(s.ZooKeeper.Servers) == 0 || s.LogDir == "" || s.BrokerID < 0) {
+		if err == nil && (len(s.Listeners) == 0 || len(s.ZooKeeper.Servers) == 0 || len(s.LogDirs) == 0 || s.BrokerID < 0) {
 			t.Errorf("accepted %q as %+v", text, s)
 		}
 	})
