@@ -89,6 +89,9 @@ func readBody(h header, src []byte) (body kmsg.Request, err error) {
 		if src, err = skipTags(src); err != nil {
 			return nil, err
 		}
+		if err := fits(h.Key, h.Version, src); err != nil {
+			return nil, err
+		}
 	}
 	if err := body.ReadFrom(src); err != nil {
 		return nil, malformed("%s v%d: %w", name, h.Version, err)
