@@ -30,9 +30,6 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 	if unused := s.Unused(); len(unused) > 0 {
 		logger.Info("properties known to Kafka, not used here", "keys", strings.Join(unused, ","))
 	}
-	for _, note := range s.Notes() {
-		logger.Info(note)
-	}
 	b := &Broker{settings: s, log: logger}
 	b.live.Store(&s.Values)
 	if err := b.run(ctx); err != nil {

@@ -18,12 +18,11 @@ type Values struct {
 	broker map[string]string // /config/brokers/<id>
 	all    map[string]string // /config/brokers/<default>
 	file   map[string]string
-	notes  *[]string
 }
 
 // checked takes every entry of the file, rejecting names that Apache does not have and values it does not allow.
 func checked(file *config.File) Values {
-	v := Values{table: Broker(), topics: Topic(), file: map[string]string{}, notes: new([]string)}
+	v := Values{table: Broker(), topics: Topic(), file: map[string]string{}}
 	for e := range file.Prefixed("") {
 		name := e.Key
 		if strings.HasPrefix(name, ownPrefix) {
@@ -91,8 +90,3 @@ func (v Values) Unused() []string {
 		return ok
 	})
 }
-
-// Notes returns what the operator should know about the file.
-func (v Values) Notes() []string { return *v.notes }
-
-func (v Values) note(text string) { *v.notes = append(*v.notes, text) }
