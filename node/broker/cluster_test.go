@@ -3,6 +3,7 @@ package broker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -22,6 +23,7 @@ import (
 
 	"kdrill/node/coordinator"
 	"kdrill/node/wire"
+	"kdrill/testdata/lifeline"
 	"kdrill/testdata/races"
 )
 
@@ -38,6 +40,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
+	lifeline.Hold()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1], os.Stdout); err != nil {
@@ -163,7 +166,7 @@ func (c *testCluster) start(n *testNode, env ...string) {
 	n.process.Env = append(append(os.Environ(), "KDRILL_TEST_NODE="+n.role), env...)
 	n.process.Stdout, n.process.Stderr = out, &n.stderr
 	n.ended = make(chan struct{})
-	if err := n.process.Start(); err != nil {
+	if err := errors.Join(lifeline.Tie(n.process), n.process.Start()); err != nil {
 		c.t.Fatal(err)
 	}
 	go func() { defer close(n.ended); _ = n.process.Wait() }()

@@ -3,6 +3,7 @@ package coordinator
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"kdrill/testdata/lifeline"
 	"kdrill/testdata/races"
 )
 
@@ -33,6 +35,7 @@ func TestMain(m *testing.M) {
 	if limit, err := strconv.ParseUint(os.Getenv("COORDINATOR_FILE_LIMIT"), 10, 64); err == nil {
 		syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: limit})
 	}
+	lifeline.Hold()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	err := Run(ctx, config, os.Stdout)
 	stop()
@@ -129,6 +132,9 @@ func startEnsemble(t testing.TB, size int, settings ...string) *ensemble {
 
 func (p *process) start(env ...string) {
 	p.t.Helper()
+	if p.command != nil && !p.ended() {
+		p.t.Fatalf("node %d runs already", p.id)
+	}
 	p.log, p.exited = &logBuffer{}, make(chan struct{})
 	p.command = exec.Command(os.Args[0])
 	if p.program != nil {
@@ -136,7 +142,7 @@ func (p *process) start(env ...string) {
 	}
 	p.command.Env = append(append(os.Environ(), "COORDINATOR_CONFIG="+filepath.Join(p.dir, "zoo.cfg")), env...)
 	p.command.Stdout, p.command.Stderr = p.log, p.log
-	if err := p.command.Start(); err != nil {
+	if err := errors.Join(lifeline.Tie(p.command), p.command.Start()); err != nil {
 		p.t.Fatal(err)
 	}
 	go func(exited chan struct{}, command *exec.Cmd) {
@@ -156,16 +162,23 @@ func (p *process) signal(sig syscall.Signal) {
 	}
 }
 
+func (p *process) ended() bool {
+	select {
+	case <-p.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 func (p *process) kill() { p.signal(syscall.SIGKILL) }
 
 // serving waits until the node serves.
 func (p *process) serving() {
 	p.t.Helper()
 	eventually(p.t, fmt.Sprintf("node %d serves", p.id), func() bool {
-		select {
-		case <-p.exited:
+		if p.ended() {
 			p.t.Fatalf("node %d has ended:\n%s", p.id, p.log)
-		default:
 		}
 		return p.mode() != ""
 	})
