@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kdrill/node/broker/group"
+	"kdrill/node/broker/metadata"
 	"kdrill/node/broker/replica"
 	"kdrill/node/broker/settings"
 	"kdrill/node/broker/txn"
@@ -23,12 +24,8 @@ func (b *Broker) newTransactions() *txn.Coordinator {
 		PartitionFor: func(id string) int32 { return b.internalPartition(transactionsTopic, id) },
 		Store:        transactionsStore{b.replicas},
 		ProducerID:   b.producerIDs.take,
-		Leader: func(topic string, partition int32) (id int32, known bool) {
-			p, known := b.cache.Current().Partition(topic, partition)
-			if !known {
-				return -1, false
-			}
-			return p.Leader, true
+		Leader: func(topic string, partition int32) (int32, bool) {
+			return leaderIn(b.cache.Current(), topic, partition)
 		},
 		GroupPartition: func(id string) (at int32, ok bool) {
 			at = b.internalPartition(offsetsTopic, id)
@@ -38,6 +35,16 @@ func (b *Broker) newTransactions() *txn.Coordinator {
 		Settings: transactionSettings(b.settings.Values),
 		Log:      b.log,
 	})
+}
+
+// leaderIn is who leads a partition, -1 if nobody does or it cannot be told yet; known is false if there is no such
+// partition. A broker that coordinates transactions and has not heard of their topic was not told of any topic yet:
+// LeaderAndIsr comes first.
+func leaderIn(c *metadata.Cluster, topic string, partition int32) (id int32, known bool) {
+	if p, ok := c.Partition(topic, partition); ok {
+		return p.Leader, true
+	}
+	return -1, c.Topics[transactionsTopic] == nil
 }
 
 // internalPartition is where an internal topic keeps what concerns an id, -1 while the topic does not exist.

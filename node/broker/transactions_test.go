@@ -197,6 +197,61 @@ func TestTransactionsAreAtomicWhateverIsKilled(t *testing.T) {
 	c.testDescribeTransactions(t, topic)
 }
 
+// A transaction whose outcome is stored, but not told to its partitions, is completed by whoever coordinates it next:
+// also by one that learns of its partitions of the transactions topic before it learns of any other topic.
+func TestADecidedTransactionGetsItsMarkersAfterARestartOfAllBrokers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes and kills them")
+	}
+	t.Parallel()
+	c := startCluster(t, 1, 3)
+	const topic = "ledger"
+	admin := c.admin(t)
+	if answer, err := admin.CreateTopic(t.Context(), 1, 1, map[string]*string{"min.insync.replicas": kadm.StringPtr("1")}, topic); err != nil || answer.Err != nil {
+		t.Fatal(err, answer.Err)
+	}
+	c.awaitPartitions(t, topic, 1)
+	leader := c.partition(t, topic, 0).Leader
+	id, coordinator := "", leader
+	for i := 0; coordinator == leader; i++ {
+		id = fmt.Sprint("id-", i)
+		coordinator = c.transactionCoordinator(t, id)
+	}
+	c.awaitISR(t, transactionsTopic, 3)
+	client := c.client(t, kgo.TransactionalID(id), kgo.DefaultProduceTopic(topic))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := client.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.ProduceSync(ctx, kgo.StringRecord("in doubt")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	c.kill(c.brokers[leader]) // the marker cannot be written while it is away
+	c.eventually("the partition has no leader", func() bool {
+		meta, err := admin.Metadata(t.Context(), topic)
+		return err == nil && meta.Topics[topic].Partitions[0].Leader < 0
+	})
+	if err := client.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	for id, b := range c.brokers {
+		if id != leader {
+			c.kill(b)
+		}
+	}
+	for _, b := range c.brokers {
+		c.start(b)
+	}
+	c.awaitBrokers(3)
+	admin = c.admin(t)
+	c.eventually("the marker is there", func() bool {
+		stable, err := admin.ListCommittedOffsets(t.Context(), topic)
+		s, _ := stable.Lookup(topic, 0)
+		return err == nil && s.Err == nil && s.Offset == 2
+	})
+}
+
 // lastOffset is the high watermark of a topic's first partition, 0 while nobody can tell.
 func (c *testCluster) lastOffset(t *testing.T, topic string) int64 {
 	ends, err := c.admin(t).ListEndOffsets(t.Context(), topic)
