@@ -167,7 +167,8 @@ func (p *partition) resign(err *kerr.Error) {
 }
 
 // becomeLeader takes over a leader epoch. What the log holds is what the partition holds, from now on. A leader that
-// stays one, as it does when a follower died, keeps what it knows of its followers, and producers keep waiting.
+// stays one, as it does when a follower died, keeps what it knows of its followers, and producers keep waiting. If it
+// missed an epoch, another may have led meanwhile and had followers truncate: how far they are is not known any more.
 // Needs writer.
 func (p *partition) becomeLeader(lead *leadership, partitionEpoch int32, now time.Time) error {
 	if err := p.log.BeginEpoch(lead.epoch); err != nil {
@@ -184,7 +185,7 @@ func (p *partition) becomeLeader(lead *leadership, partitionEpoch int32, now tim
 		}
 		inSync := slices.Contains(lead.isr, id)
 		lead.remotes[id] = unknownRemote(inSync, now)
-		if p.lead == nil {
+		if p.lead == nil || lead.epoch != p.leaderEpoch+1 {
 			continue
 		}
 		if known, ok := p.lead.remotes[id]; ok {

@@ -339,6 +339,66 @@ func TestProducersKeepWaitingWhenOnlyTheirLeadersEpochChanges(t *testing.T) {
 	})
 }
 
+func TestALeaderThatMissedAnEpochAcksOnlyWhatFollowersHaveNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		k := c.create("orders", 0, 1, 2, 3)
+		c.mustProduce(1, k, -1, "committed")
+		c.settle()
+		c.halt(2, k)
+		answer := make(chan int16, 1)
+		go func() { answer <- c.produce(1, k, -1, time.Minute, records("in doubt")).ErrorCode }()
+		c.settle() // 3 has it, 2 has not
+
+		// 2 is elected and 3 truncates, but 1 never hears of it
+		s := c.reelect(k, 1, 2)
+		c.publish(k, 2, 3)
+		c.settle()
+		if end, _ := c.marks(3, k); end != 1 {
+			t.Fatalf("3 follows 2 and has %d records", end)
+		}
+		c.brokers[2].kill()
+		c.reelect(k, s.epoch+2, 1, 1, 3)
+		c.publish(k, 1) // 3 does not hear of it yet
+		synctest.Wait()
+		if end, hw := c.marks(1, k); end != 2 || hw != 1 || len(answer) > 0 {
+			t.Errorf("before 3 fetches: end %d, high watermark %d, answers %d", end, hw, len(answer))
+		}
+		c.publish(k, 3)
+		if got := <-answer; got != 0 {
+			t.Errorf("answer %v", kerr.ErrorForCode(got))
+		}
+		c.identical(k, 1, 3)
+	})
+}
+
+// halt stops a replica where it is.
+func (c *cluster) halt(id int32, k key) {
+	req := kmsg.NewPtrStopReplicaRequest()
+	req.Version, req.ControllerEpoch, req.BrokerEpoch = 4, 1, c.brokers[id].epoch
+	topic := kmsg.NewStopReplicaRequestTopic()
+	topic.Topic = k.Topic
+	part := kmsg.NewStopReplicaRequestTopicPartitionState()
+	part.Partition, part.LeaderEpoch = k.Partition, noEpoch
+	topic.PartitionStates = append(topic.PartitionStates, part)
+	req.Topics = append(req.Topics, topic)
+	c.brokers[id].StopReplica(c.t.Context(), req)
+	synctest.Wait()
+}
+
+// reelect changes what the controller knows, and tells nobody.
+func (c *cluster) reelect(k key, epoch, leader int32, isr ...int32) state {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.states[k]
+	s.leader, s.epoch = leader, epoch
+	s.version++
+	if len(isr) > 0 {
+		s.isr = isr
+	}
+	return *s
+}
+
 func TestProducersThatWaitLearnOfTheNewLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
