@@ -235,6 +235,9 @@ func (c *console) znodes() {
 		v.Changes[i].At = v.Changes[i].At.Add(now)
 	}
 	v.At = v.At.Add(now)
+	if at := c.fake.shown.Detail; at != "" && v.Entries[at] == nil {
+		v.Entries[at] = &znodes.Entry{Node: znodes.Node{Path: at}, Error: "there is no such znode"}
+	}
 	for at, e := range v.Entries {
 		e.Stat.Modified, e.Stat.Created = e.Stat.Modified.Add(now), e.Stat.Created.Add(now)
 		if c.fake.shown.Open[at] == 0 {

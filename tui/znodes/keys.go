@@ -59,6 +59,7 @@ func (s *Screen) Keys() []ui.Key {
 	for i := range keys { // what is under the cursor is read in detail
 		if act := keys[i].Act; keys[i].Move && act != nil {
 			keys[i].Act = func() tea.Cmd {
+				s.start = "" // the user goes elsewhere
 				was := s.table.Sorted()
 				cmd := act()
 				if s.table.Sorted() != was {

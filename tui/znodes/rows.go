@@ -3,6 +3,7 @@ package znodes
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"kdrill/admin/znodes"
@@ -18,9 +19,10 @@ func (s *Screen) fill() {
 	var rows []ui.Row
 	s.add(&rows, "/", 0)
 	s.table.SetRows(rows, s.data)
-	if s.start != "" && s.view.Entries[s.start] != nil {
-		s.table.Select(s.start)
-		s.start = ""
+	if s.start != "" {
+		if s.table.Select(s.start); s.table.Selection() == s.start {
+			s.start = ""
+		}
 	}
 }
 
@@ -39,10 +41,26 @@ func (s *Screen) add(rows *[]ui.Row, at string, depth int) {
 	for _, name := range shown {
 		s.add(rows, path.Join(at, name), depth+1)
 	}
+	for _, child := range s.pinned(at, shown) {
+		s.add(rows, child, depth+1)
+	}
 	if hidden := e.Total - len(shown); hidden > 0 && e.Opened {
 		text := fmt.Sprintf("%s+ %s more", indent(depth+1), ui.Count(int64(hidden)))
 		*rows = append(*rows, ui.Row{ID: at + moreMark, Cells: []ui.Cell{{Text: text, Role: themes.Faint}, {}, {}, {}, {}, {}}})
 	}
+}
+
+// pinned are the children that the user asked for or opened and that are not among those that are read.
+func (s *Screen) pinned(at string, shown []string) []string {
+	var all []string
+	for child := range s.open {
+		all = append(all, child)
+	}
+	all = append(all, s.pin)
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(child string) bool {
+		return child == "/" || path.Dir(child) != at || slices.Contains(shown, path.Base(child))
+	})
 }
 
 // moreMark ends the identity of a row that stands for children that were not read: no path has it.

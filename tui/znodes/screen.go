@@ -31,6 +31,7 @@ type Screen struct {
 	table  ui.Table
 	open   map[string]int // opened znodes: how many of their children are shown
 	start  string         // where the cursor goes as soon as it is there
+	pin    string         // a row also if it is not among the children that are read
 	follow string
 	format znodes.Format
 	view   *znodes.View
@@ -41,7 +42,7 @@ type Screen struct {
 
 // New makes the screen; it opens the tree down to a path, "" for where the cluster's znodes begin.
 func New(at string) *Screen {
-	s := &Screen{format: znodes.Auto, start: at, open: map[string]int{"/": page}, table: ui.NewTable(
+	s := &Screen{format: znodes.Auto, start: at, pin: at, open: map[string]int{"/": page}, table: ui.NewTable(
 		ui.Column{Title: "znode", Min: 20, Max: 64},
 		ui.Column{Title: "data", Min: 24, Fill: true, Priority: 1},
 		ui.Column{Title: "ver", Right: true, Min: 4, Watch: true, Priority: 4},
@@ -81,7 +82,7 @@ func (s *Screen) Leave() tea.Cmd {
 // browse says what is shown now, if that changed.
 func (s *Screen) browse() tea.Cmd {
 	spec := znodes.Spec{Open: maps.Clone(s.open), Detail: s.table.Selection(), Follow: s.follow}
-	if s.view == nil && spec.Detail == "" {
+	if s.start != "" {
 		spec.Detail = s.start
 	}
 	if !s.onShow || reflect.DeepEqual(spec, s.asked) {
@@ -132,7 +133,7 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	case ui.Done:
 		if c, ok := msg.Deed.(ui.CreateZnode); ok && msg.Err == nil && !c.Sequential {
 			s.reveal(c.Path)
-			s.start = c.Path
+			s.start, s.pin = c.Path, c.Path
 			return s.browse()
 		}
 	}
