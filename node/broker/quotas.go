@@ -17,8 +17,11 @@ import (
 // betweenBrokers are the keys of requests that brokers make of each other. No quota holds them up.
 var betweenBrokers = map[int16]bool{4: true, 5: true, 6: true, 7: true, 27: true, 56: true, 67: true}
 
-// awaited are the keys of requests that wait for other members of a group: time passes, but no work is done.
-var awaited = map[int16]bool{11: true, 14: true}
+// awaited are the keys of requests that wait for followers, for leaders or for other members of a group: time passes, but
+// no work is done. It is not counted as request time.
+var awaited = map[int16]bool{
+	8: true, 11: true, 14: true, 19: true, 20: true, 21: true, 22: true, 24: true, 25: true, 26: true, 28: true, 37: true, 43: true,
+}
 
 // limitsChanged takes in what users, clients and ips are limited to.
 func (b *Broker) limitsChanged() { b.quotas.Set(quota.NewLimits(b.entities.All())) }

@@ -57,7 +57,7 @@ func ParseSuperUsers(text string) map[string]bool {
 type Rules struct {
 	settings Settings
 	lists    map[Resource][]Entry
-	prefixed map[kmsg.ACLResourceType][]string // names of prefixed resources, sorted
+	lengths  map[kmsg.ACLResourceType][]int // of the names of prefixed resources, each once, sorted
 }
 
 // New returns rules without lists.
@@ -65,7 +65,7 @@ func New(s Settings) *Rules { return &Rules{settings: s} }
 
 // With returns rules in which one resource has these entries; none removes its list.
 func (r *Rules) With(on Resource, entries []Entry) *Rules {
-	next := &Rules{settings: r.settings, lists: maps.Clone(r.lists), prefixed: map[kmsg.ACLResourceType][]string{}}
+	next := &Rules{settings: r.settings, lists: maps.Clone(r.lists), lengths: map[kmsg.ACLResourceType][]int{}}
 	if len(entries) == 0 {
 		delete(next.lists, on)
 	} else {
@@ -76,11 +76,11 @@ func (r *Rules) With(on Resource, entries []Entry) *Rules {
 	}
 	for resource := range next.lists {
 		if resource.Pattern == kmsg.ACLResourcePatternTypePrefixed {
-			next.prefixed[resource.Type] = append(next.prefixed[resource.Type], resource.Name)
+			lengths := next.lengths[resource.Type]
+			if i, there := slices.BinarySearch(lengths, len(resource.Name)); !there {
+				next.lengths[resource.Type] = slices.Insert(lengths, i, len(resource.Name))
+			}
 		}
-	}
-	for _, names := range next.prefixed {
-		slices.Sort(names)
 	}
 	return next
 }
@@ -124,11 +124,8 @@ func (r *Rules) matching(kind kmsg.ACLResourceType, name string) func(func([]Ent
 		if name != AnyName && !yield(r.lists[Resource{kind, name, literal}]) {
 			return
 		}
-		for _, prefix := range r.prefixed[kind] {
-			if prefix > name {
-				return
-			}
-			if strings.HasPrefix(name, prefix) && !yield(r.lists[Resource{kind, prefix, prefixed}]) {
+		for _, n := range r.lengths[kind] {
+			if n > len(name) || !yield(r.lists[Resource{kind, name[:n], prefixed}]) {
 				return
 			}
 		}
