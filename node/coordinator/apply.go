@@ -16,6 +16,17 @@ type waiter interface{ done(r *state.Result) }
 
 // Apply implements [quorum.Applier].
 func (s *Server) Apply(entries []quorum.Entry) {
+	for _, c := range s.apply(entries) {
+		if c.last {
+			c.out.Finish()
+		} else {
+			c.out.Flush()
+		}
+	}
+}
+
+// apply returns the connections that have something to send now.
+func (s *Server) apply(entries []quorum.Entry) []*conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range entries {
@@ -39,6 +50,22 @@ func (s *Server) Apply(entries []quorum.Entry) {
 		}
 		s.end(r.Closed)
 	}
+	due := s.due
+	for _, c := range due {
+		c.due = false
+	}
+	s.due = nil
+	return due
+}
+
+// answered notes that a connection has something to send once the entries at hand are applied, and after that ends if
+// it is the last. The caller holds the write lock of the state.
+func (s *Server) answered(c *conn, last bool) {
+	c.last = c.last || last
+	if !c.due {
+		c.due = true
+		s.due = append(s.due, c)
+	}
 }
 
 // tell sends out the events of a result. A session that was opened has no older connection any more.
@@ -47,6 +74,7 @@ func (s *Server) tell(r *state.Result) {
 		s.watches.fire(event, func(c *conn) {
 			if c.may(event.ACL, proto.PermRead) {
 				c.notify(event, r.Zxid)
+				s.answered(c, false)
 			}
 		})
 	}
@@ -67,7 +95,7 @@ func (s *Server) end(session int64) {
 	s.tracker.Close(session)
 	if c := s.sessions[session]; c != nil {
 		delete(s.sessions, session)
-		c.finish()
+		s.answered(c, true)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"kdrill/node/coordinator/proto"
+	"kdrill/node/coordinator/socket"
 )
 
 const (
@@ -33,14 +34,15 @@ type conn struct {
 
 	received, sent atomic.Int64
 
-	mu       sync.Mutex
-	changed  sync.Cond // on mu: out, pending, finishing or gone
-	out      []byte    // frames that wait for the writer
-	pending  int       // writes under way
-	finished bool      // the writer ends when out is empty
-	gone     bool
+	out *socket.Out
 
-	down chan struct{} // closed with gone
+	// Under the state's write lock: see Server.answered.
+	due, last bool
+
+	mu      sync.Mutex
+	pending int           // writes under way
+	limit   int           // the reader waits for no more than these
+	settled chan struct{} // until this is closed; nil if it does not wait
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -48,84 +50,43 @@ func newConn(s *Server, nc net.Conn) *conn {
 	if err != nil {
 		host = nc.RemoteAddr().String()
 	}
-	c := &conn{
-		server: s, nc: nc, host: host, since: time.Now(), down: make(chan struct{}),
+	return &conn{
+		server: s, nc: nc, host: host, since: time.Now(), out: socket.NewOut(nc, flushLimit),
 		auth: []proto.ID{{Scheme: "ip", ID: host}},
 	}
-	c.changed.L = &c.mu
-	return c
 }
 
 // kill ends the connection at once.
-func (c *conn) kill() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.gone {
-		return
-	}
-	c.gone = true
-	close(c.down)
-	c.nc.Close()
-	c.changed.Broadcast()
-}
+func (c *conn) kill() { c.out.Close() }
+
+// down is closed when the connection has ended.
+func (c *conn) down() <-chan struct{} { return c.out.Ended() }
 
 func (c *conn) isGone() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.gone
+	select {
+	case <-c.down():
+		return true
+	default:
+		return false
+	}
 }
 
-// finish ends the connection once everything that is queued has gone out.
-func (c *conn) finish() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.finished = true
-	c.changed.Broadcast()
-}
-
-// queue appends one frame for the client. The caller holds a lock of the state, see the package comment.
+// queue appends one frame for the client, which goes out with the next flush. The caller holds a lock of the state, see
+// the package comment.
 func (c *conn) queue(body func(*proto.Encoder)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.gone || c.finished {
-		return
+	backlog := c.out.Put(func(b []byte) []byte {
+		start := len(b)
+		e := proto.Encoder{B: append(b, 0, 0, 0, 0)}
+		body(&e)
+		binary.BigEndian.PutUint32(e.B[start:], uint32(len(e.B)-start-4))
+		return e.B
+	})
+	if backlog > 0 {
+		c.sent.Add(1)
 	}
-	start := len(c.out)
-	e := proto.Encoder{B: append(c.out, 0, 0, 0, 0)}
-	body(&e)
-	binary.BigEndian.PutUint32(e.B[start:], uint32(len(e.B)-start-4))
-	c.out = e.B
-	c.sent.Add(1)
-	c.changed.Broadcast()
-	if len(c.out) > backlogMax {
-		c.server.log.Warn("client reads too slowly, disconnected", "remote", c.nc.RemoteAddr(), "backlog", len(c.out))
-		go c.kill()
-	}
-}
-
-// write sends what is queued until the connection ends.
-func (c *conn) write() {
-	defer c.kill()
-	var spare []byte
-	for {
-		c.mu.Lock()
-		for len(c.out) == 0 && !c.gone && !c.finished {
-			c.changed.Wait()
-		}
-		if c.gone || len(c.out) == 0 {
-			c.mu.Unlock()
-			return
-		}
-		out := c.out
-		c.out = spare[:0]
-		c.mu.Unlock()
-		c.nc.SetWriteDeadline(time.Now().Add(flushLimit))
-		if _, err := c.nc.Write(out); err != nil {
-			return
-		}
-		if spare = out; cap(spare) > 64<<10 {
-			spare = nil
-		}
+	if backlog > backlogMax {
+		c.server.log.Warn("client reads too slowly, disconnected", "remote", c.nc.RemoteAddr(), "backlog", backlog)
+		c.kill()
 	}
 }
 
@@ -140,26 +101,35 @@ func (c *conn) begin() {
 func (c *conn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pending--
-	c.changed.Broadcast()
+	if c.pending--; c.settled != nil && c.pending <= c.limit {
+		close(c.settled)
+		c.settled = nil
+	}
 }
 
-// settle waits until at most limit writes are under way; false if the connection has ended.
+// settle has the reader wait until at most limit writes are under way; false if the connection has ended.
 func (c *conn) settle(limit int) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	for c.pending > limit && !c.gone {
-		c.changed.Wait()
+	if c.pending <= limit {
+		c.mu.Unlock()
+		return !c.isGone()
 	}
-	return !c.gone
+	settled := make(chan struct{})
+	c.limit, c.settled = limit, settled
+	c.mu.Unlock()
+	c.out.Flush()
+	select {
+	case <-settled:
+		return true
+	case <-c.down():
+		return false
+	}
 }
 
 // serve reads requests until the connection ends.
 func (c *conn) serve(ctx context.Context) {
 	stop := context.AfterFunc(ctx, c.kill)
 	defer stop()
-	writer := make(chan struct{})
-	go func() { defer close(writer); c.write() }()
 	err := c.read(ctx)
 	if ended(err) {
 		err = nil
@@ -167,8 +137,8 @@ func (c *conn) serve(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		c.server.log.Warn("connection closed", "remote", c.nc.RemoteAddr(), "session", hexID(c.session.Load()), "err", err)
 	}
-	c.finish() // what is queued still goes out
-	<-writer
+	c.out.Finish() // what is queued still goes out
+	<-c.down()
 }
 
 func ended(err error) bool {
@@ -199,10 +169,23 @@ func (c *conn) read(ctx context.Context) error {
 		if frame, err = c.frame(r, frame); err != nil {
 			return err
 		}
-		if err := c.request(frame); err != nil {
+		err = c.request(frame)
+		if !buffered(r) { // the replies to requests that came together go out together
+			c.out.Flush()
+		}
+		if err != nil {
 			return err
 		}
 	}
+}
+
+// buffered says whether the next frame is here.
+func buffered(r *bufio.Reader) bool {
+	if r.Buffered() < 4 {
+		return false
+	}
+	head, _ := r.Peek(4)
+	return uint32(r.Buffered()-4) >= binary.BigEndian.Uint32(head)
 }
 
 // frame reads the next frame, into the memory of the one before if it fits.

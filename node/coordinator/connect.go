@@ -48,7 +48,7 @@ func (c *conn) connect(ctx context.Context, frame []byte) error {
 		}
 		select {
 		case <-h.over:
-		case <-c.down:
+		case <-c.down():
 			return net.ErrClosed
 		}
 		if h.code == proto.NodeExists && r.Session == 0 {
@@ -72,7 +72,7 @@ func (h *handshake) done(r *state.Result) {
 		c.queue(func(e *proto.Encoder) {
 			(&proto.ConnectResponse{Password: make([]byte, proto.PasswordSize), HasReadOnly: h.request.HasReadOnly}).Encode(e)
 		})
-		c.finish()
+		s.answered(c, true)
 	case h.request.LastZxidSeen > r.Zxid:
 		s.log.Warn("client refused: it has seen a state that is newer than this node's", "remote", c.nc.RemoteAddr(),
 			"seen", hexID(h.request.LastZxidSeen), "here", hexID(r.Zxid))
@@ -86,6 +86,7 @@ func (h *handshake) done(r *state.Result) {
 				HasReadOnly: h.request.HasReadOnly,
 			}).Encode(e)
 		})
+		s.answered(c, false)
 	}
 }
 

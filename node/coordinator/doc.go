@@ -12,6 +12,7 @@
 //
 // Server.mu guards the state. Entries are applied under its write lock, reads happen under its read lock, and whatever
 // goes into a connection's queue goes there under one of the two. This is why an event reaches a client before
-// any reply that shows the change, and not before the reply that set the watch. Each connection has two goroutines: one
-// reads requests, in order, and holds a read back until the writes before it are applied; one writes what is queued.
+// any reply that shows the change, and not before the reply that set the watch. Each connection has a goroutine that
+// reads requests, in order, and holds a read back until the writes before it are applied; what is queued is sent by whoever
+// queued it, once no lock is held.
 package coordinator

@@ -71,10 +71,7 @@ func (c *conn) fourLetters(word string) {
 
 // raw queues bytes that are not a frame.
 func (c *conn) raw(text string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.out = append(c.out, text...)
-	c.changed.Broadcast()
+	c.out.Put(func(b []byte) []byte { return append(b, text...) })
 }
 
 func srvr(s *Server, b *strings.Builder) {

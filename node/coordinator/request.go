@@ -109,9 +109,7 @@ func (w *write) done(r *state.Result) {
 		s.log.Warn("malformed request", "op", int32(w.op), "remote", w.c.nc.RemoteAddr())
 	}
 	w.c.reply(w.xid, r.Zxid, r.Code, func(e *proto.Encoder) { e.B = append(e.B, r.Body...) })
-	if w.op == proto.OpCloseSession || r.Code == proto.SessionExpired || r.Code == proto.SessionMoved {
-		w.c.finish()
-	}
+	s.answered(w.c, w.op == proto.OpCloseSession || r.Code == proto.SessionExpired || r.Code == proto.SessionMoved)
 }
 
 // sync answers once this node has everything that was committed when the request came.
@@ -129,7 +127,7 @@ func (c *conn) sync(xid int32, d *proto.Decoder) error {
 	})
 	select {
 	case <-over:
-	case <-c.down:
+	case <-c.down():
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ type Server struct {
 	up       chan struct{} // closed while the node serves
 	downAt   time.Time     // since when it does not
 	changing waiter        // for the end of a change of members that a client here has asked for; nil if there is none
+	due      []*conn       // see answered
 
 	connMu  sync.Mutex
 	conns   map[*conn]struct{}
