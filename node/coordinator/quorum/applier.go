@@ -41,26 +41,81 @@ type applier struct {
 	grown      int    // bytes applied since
 	size       int    // bytes of the last snapshot
 	saving     atomic.Bool
+
+	turns   turns
+	weight  atomic.Int64 // of the tasks that wait
+	unheard int          // bytes applied since Raft was last woken for that
 }
 
+// hearBytes is how many bytes are applied before Raft is woken only to be told. It has to be less than what Raft gives out
+// before it hears.
+const hearBytes = 256 << 10
+
+func size(entries []*raftpb.Entry) int {
+	n := 0
+	for _, e := range entries {
+		n += len(e.GetData())
+	}
+	return n
+}
+
+// put takes a task, which is done with the next wake.
+func (a *applier) put(t task) {
+	a.weight.Add(t.weight())
+	a.node.applies.leave(t)
+}
+
+// weight is roughly how many small entries take as long as the task.
+func (t task) weight() int64 {
+	if t.snapshot != nil {
+		return int64(light) + 1
+	}
+	w := 1 + len(t.entries)
+	for _, e := range t.entries {
+		w += len(e.GetData()) / 4096
+	}
+	return int64(w)
+}
+
+// light is what is done at once by whoever brings it; what is heavier is left to the applier's goroutine.
+const light = 16
+
+// wake has what was put done.
+func (a *applier) wake() {
+	switch w := a.weight.Load(); {
+	case w == 0:
+	case w <= light:
+		a.turns.take()
+	default:
+		a.node.applies.call()
+	}
+}
+
+// run does the heavy tasks.
 func (a *applier) run(life context.Context) error {
-	failed := make(chan error, 1)
 	a.ended = life.Done()
 	for {
 		select {
 		case <-life.Done():
 			return nil
-		case err := <-failed:
-			return err
 		case <-a.node.applies.wake:
 		}
-		for _, t := range a.node.applies.take() {
-			if err := a.do(t); err != nil {
-				return err
-			}
-		}
-		a.maybeSnapshot(failed)
+		a.turns.take()
 	}
+}
+
+func (a *applier) turn() {
+	if !a.node.running.Load() {
+		return
+	}
+	for _, t := range a.node.applies.take() {
+		a.weight.Add(-t.weight())
+		if err := a.do(t); err != nil {
+			a.node.fail(err)
+			return
+		}
+	}
+	a.maybeSnapshot()
 }
 
 func (a *applier) do(t task) error {
@@ -81,6 +136,10 @@ func (a *applier) do(t task) error {
 			return err
 		}
 		a.node.answer(t.responses)
+		if a.unheard += size(t.entries); a.unheard > hearBytes { // else Raft need not know at once
+			a.unheard = 0
+			a.node.wake()
+		}
 	}
 	a.barriers = slices.DeleteFunc(a.barriers, func(b task) bool {
 		if b.barrier > a.applied {
@@ -140,7 +199,7 @@ func (a *applier) changeMembers(data []byte) error {
 		return err
 	}
 	now := make(chan *raftpb.ConfState, 1)
-	a.node.inbox.put(func() { now <- a.node.rn.ApplyConfChange(cc) })
+	a.node.do(func() { now <- a.node.rn.ApplyConfChange(cc) })
 	select {
 	case a.conf = <-now:
 	case <-a.ended:
@@ -151,7 +210,7 @@ func (a *applier) changeMembers(data []byte) error {
 }
 
 // maybeSnapshot takes a snapshot if it is time and the last one is written.
-func (a *applier) maybeSnapshot(failed chan<- error) {
+func (a *applier) maybeSnapshot() {
 	cfg := &a.node.cfg
 	// A state that is larger than what changed since is written less often, or most writing would be snapshots.
 	due := a.changed || a.applied-a.snapshotAt >= cfg.SnapshotCount || a.grown >= max(cfg.SnapshotBytes, a.size)
@@ -164,7 +223,7 @@ func (a *applier) maybeSnapshot(failed chan<- error) {
 	go func() {
 		defer a.saving.Store(false)
 		if err := cfg.Store.SaveSnapshot(index, conf, data, whole); err != nil {
-			failed <- err
+			a.node.fail(err)
 			return
 		}
 		cfg.Log.Info("snapshot taken", "index", index, "bytes", len(data))

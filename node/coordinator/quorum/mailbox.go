@@ -12,10 +12,21 @@ type mailbox[T any] struct {
 
 func newMailbox[T any]() *mailbox[T] { return &mailbox[T]{wake: make(chan struct{}, 1)} }
 
-func (m *mailbox[T]) put(items ...T) {
+// put puts something in and wakes the reader.
+func (m *mailbox[T]) put(item T) {
+	m.leave(item)
+	m.call()
+}
+
+// leave puts something in that can wait until the reader is woken for something else.
+func (m *mailbox[T]) leave(item T) {
 	m.mu.Lock()
-	m.items = append(m.items, items...)
+	m.items = append(m.items, item)
 	m.mu.Unlock()
+}
+
+// call wakes the reader.
+func (m *mailbox[T]) call() {
 	select {
 	case m.wake <- struct{}{}:
 	default:

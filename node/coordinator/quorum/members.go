@@ -50,7 +50,7 @@ type change struct {
 // Meet tells who the members are, after each change of them. Who leads sees to it that Raft knows.
 func (n *Node) Meet(m Members) {
 	n.transport.members(m.Addrs())
-	n.inbox.put(func() {
+	n.later(func() {
 		if n.state == raft.StateLeader {
 			n.change.want, n.change.verdict, n.change.begun = &m, nil, false
 		}
@@ -61,7 +61,7 @@ func (n *Node) Meet(m Members) {
 // majority of them is here and in step, and then nothing has changed, or will be as before. Without a verdict, the next
 // leader has to try.
 func (n *Node) Try(m Members, verdict func(ok bool)) {
-	n.inbox.put(func() {
+	n.later(func() {
 		if n.state == raft.StateLeader {
 			n.change.want, n.change.verdict, n.change.since, n.change.begun = &m, verdict, n.ticks, false
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -66,15 +65,19 @@ func (r Role) Leading() bool { return r.ID == r.Leader }
 type Node struct {
 	cfg       Config
 	transport *transport
-	inbox     *mailbox[func()] // for the raft loop
+	inbox     *mailbox[func()] // for the next turn
 	writes    *mailbox[*raftpb.Message]
 	applies   *mailbox[task]
 	outbox    outbox
-	nudge     chan struct{} // the outbox has something
 	applier   applier
 	status    atomic.Pointer[Status]
+	turns     turns
+	running   atomic.Bool     // turns are taken
+	life      context.Context // of what a turn starts
+	failed    chan error      // why a turn could not be taken
+	left      chan struct{}   // closed when another node leads, after leaving was set
 
-	// The rest belongs to the raft loop.
+	// The rest belongs to who takes the turn.
 	rn         *raft.RawNode
 	lead       uint64
 	term       uint64
@@ -90,6 +93,10 @@ type Node struct {
 	change     change          // of the members
 	forsaken   uint64          // a peer that only another leader can bring up to date
 	shipping   map[uint64]bool // peers that a snapshot is on its way to
+	held       []*raftpb.Entry // what others proposed to this leader since its last batch
+	syncing    int             // batches of entries that are on their way to this node's disk
+	writing    bool            // there is something to be written, since this turn
+	leaving    bool
 }
 
 // Status is what a node knows of its ensemble.
@@ -104,7 +111,7 @@ type Status struct {
 func New(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, inbox: newMailbox[func()](), writes: newMailbox[*raftpb.Message](), applies: newMailbox[task](),
-		outbox: outbox{node: cfg.ID}, nudge: make(chan struct{}, 1),
+		outbox: outbox{node: cfg.ID}, failed: make(chan error, 1), left: make(chan struct{}),
 		connected: map[uint64]bool{}, heard: map[uint64]int{}, shipping: map[uint64]bool{},
 		reads: reads{question: uint64(time.Now().UnixNano())},
 	}
@@ -114,6 +121,8 @@ func New(cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n.applier = applier{node: n, origins: map[uint64]*origin{}, conf: conf}
+	n.turns.turn, n.turns.after = n.safeTurn, n.applier.wake
+	n.applier.turns.turn, n.applier.turns.after = n.applier.turn, func() {}
 	data, index, err := cfg.Store.Latest()
 	if err != nil {
 		return nil, err
@@ -143,16 +152,13 @@ func (n *Node) Submit(payload []byte, token any) bool {
 	if !n.outbox.add(payload, token) {
 		return false
 	}
-	select {
-	case n.nudge <- struct{}{}:
-	default:
-	}
+	n.wake()
 	return true
 }
 
 // Sync calls done, on the applier's goroutine, once everything is applied here that was committed anywhere when Sync
 // was called. If the node stops to serve before, done is forgotten.
-func (n *Node) Sync(done func()) { n.inbox.put(func() { n.reads.add(done) }) }
+func (n *Node) Sync(done func()) { n.do(func() { n.reads.add(done) }) }
 
 // Touched tells the leader which sessions were alive here.
 func (n *Node) Touched(leader uint64, sessions []int64) { n.transport.touch(leader, sessions) }
@@ -165,6 +171,9 @@ func (n *Node) Run(ctx context.Context) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	g, life := errgroup.WithContext(life)
+	n.life = life
+	n.running.Store(true)
+	defer n.running.Store(false)
 	g.Go(func() error { defer end(); return n.loop(ctx, life) })
 	g.Go(func() error { return n.write(life) })
 	g.Go(func() error { return n.applier.run(life) })
@@ -173,42 +182,87 @@ func (n *Node) Run(ctx context.Context) error {
 	return errors.Join(err, n.cfg.Store.Close())
 }
 
+// batchBytes is how much of what waits is proposed at once.
+const batchBytes = 1 << 20
+
 // handOver is how long a leader that stops waits for another one to take over.
 const handOver = 500 * time.Millisecond
 
-func (n *Node) loop(ctx, life context.Context) (err error) {
-	defer func() {
-		if p := recover(); p != nil { // the library panics when what it reads cannot be
-			err = fmt.Errorf("raft: %v", p)
-		}
-	}()
+// loop is what happens by itself: time passes, and the end comes.
+func (n *Node) loop(ctx, life context.Context) error {
 	ticker := time.NewTicker(n.cfg.Tick)
 	defer ticker.Stop()
-	if n.voters() == 1 {
-		n.rn.Campaign()
-	}
+	n.do(func() {
+		if n.voters() == 1 {
+			n.rn.Campaign()
+		}
+	})
 	leave := ctx.Done()
-	var left <-chan time.Time
+	var patience <-chan time.Time
 	for {
 		select {
 		case <-ticker.C:
-			n.tick()
-		case <-n.inbox.wake:
-		case <-n.nudge:
+			n.do(n.tick)
 		case <-leave:
-			if !n.transfer(0) {
-				return nil
-			}
-			leave, left = nil, time.After(handOver)
-		case <-left:
+			leave, patience = nil, time.After(handOver)
+			n.do(n.leave)
+		case err := <-n.failed:
+			return err
+		case <-n.left:
+			return nil
+		case <-patience:
 			return nil
 		case <-life.Done():
 			return nil
 		}
-		n.turn(life)
-		if leave == nil && n.lead != 0 && n.lead != n.cfg.ID {
-			return nil
+	}
+}
+
+// leave hands leadership over, if this node has it and there is somebody to take it.
+func (n *Node) leave() {
+	if !n.transfer(0) {
+		close(n.left)
+		return
+	}
+	n.leaving = true
+}
+
+// do has event happen in the next turn.
+func (n *Node) do(event func()) {
+	n.inbox.leave(event)
+	n.wake()
+}
+
+// later is do for callers that may hold locks.
+func (n *Node) later(event func()) {
+	n.inbox.leave(event)
+	go n.wake()
+}
+
+// wake has a turn taken for what was brought, and then applies what that committed, all on the caller's goroutine if
+// nobody else is at it. So the caller must not hold a lock that the Applier takes.
+func (n *Node) wake() {
+	if !n.running.Load() {
+		return
+	}
+	n.turns.take()
+}
+
+func (n *Node) safeTurn() {
+	defer func() {
+		if p := recover(); p != nil { // the library panics when what it reads cannot be
+			n.fail(fmt.Errorf("raft: %v", p))
 		}
+	}()
+	n.turn(n.life)
+}
+
+// fail ends Run with an error. No turn is taken any more.
+func (n *Node) fail(err error) {
+	n.running.Store(false)
+	select {
+	case n.failed <- err:
+	default:
 	}
 }
 
@@ -222,6 +276,11 @@ func (n *Node) turn(life context.Context) {
 	n.reads.ask(n)
 	for n.rn.HasReady() {
 		n.dispatch(life, n.rn.Ready())
+	}
+	n.transport.flush() // before the disk is busy: the others write at the same time
+	if n.writing {
+		n.writing = false
+		n.writes.call()
 	}
 }
 
@@ -270,22 +329,34 @@ func (n *Node) publish() {
 
 func (n *Node) role() Role { return Role{ID: n.cfg.ID, Leader: n.lead, Term: n.term} }
 
-// propose gives Raft what is in the outbox. What Raft does not take now is offered again with the next tick.
+// propose gives Raft what is in the outbox and, if this node leads, what others have sent. What Raft does not take now is
+// offered again with the next tick, by the node that it is from.
+//
+// A leader whose disk is busy waits until it is done: what comes meanwhile makes one batch, for its disk and for the
+// others', which are busy just as long.
 func (n *Node) propose() {
+	if n.lead != n.cfg.ID {
+		n.held = nil
+	} else if n.syncing > 0 {
+		return
+	}
 	for n.lead != 0 {
-		data, last := n.outbox.unsent(1 << 20)
-		if len(data) == 0 {
-			return
+		data, last := n.outbox.unsent(batchBytes)
+		entries := n.held
+		n.held = nil
+		for _, d := range data {
+			entries = append(entries, &raftpb.Entry{Data: d})
 		}
-		entries := make([]*raftpb.Entry, len(data))
-		for i, d := range data {
-			entries[i] = &raftpb.Entry{Data: d}
+		if len(entries) == 0 {
+			return
 		}
 		m := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &n.cfg.ID, Entries: entries}
 		if n.rn.Step(m) != nil {
 			return
 		}
-		n.outbox.delivered(last)
+		if len(data) > 0 {
+			n.outbox.delivered(last)
+		}
 	}
 }
 
@@ -298,14 +369,25 @@ func (n *Node) dispatch(life context.Context, rd raft.Ready) {
 	for _, m := range rd.Messages {
 		switch {
 		case m.GetTo() == raft.LocalAppendThread:
-			n.writes.put(m)
+			n.append(m)
 		case m.GetTo() == raft.LocalApplyThread:
-			n.applies.put(task{entries: m.GetEntries(), responses: m.GetResponses()})
+			n.applier.put(task{entries: m.GetEntries(), responses: m.GetResponses()})
 		case m.GetType() == raftpb.MsgSnap:
 			n.ship(life, m)
 		default:
 			n.transport.message(m)
 		}
+	}
+}
+
+// append has a message written. A commit index alone, for whose writing nobody waits, waits for the next one.
+func (n *Node) append(m *raftpb.Message) {
+	n.writes.leave(m)
+	if len(m.GetEntries()) > 0 {
+		n.syncing++
+	}
+	if len(m.GetEntries()) > 0 || len(m.GetResponses()) > 0 || m.GetSnapshot() != nil {
+		n.writing = true
 	}
 }
 
@@ -320,6 +402,10 @@ func (n *Node) follow() {
 		n.lostAt = n.ticks
 	}
 	n.lead, n.state, n.term = now.Lead, now.RaftState, now.GetTerm()
+	if n.leaving && n.lead != 0 && n.lead != n.cfg.ID {
+		n.leaving = false
+		close(n.left)
+	}
 	n.ledBy()
 }
 
@@ -339,10 +425,10 @@ func (n *Node) ledBy() {
 	switch {
 	case n.serving:
 		role := n.role()
-		n.applies.put(task{call: func() { n.cfg.Applier.Up(role) }})
+		n.applier.put(task{call: func() { n.cfg.Applier.Up(role) }})
 	case !n.catchingUp:
 		n.catchingUp = true
-		n.reads.add(func() { n.inbox.put(n.startServing) })
+		n.reads.add(func() { n.do(n.startServing) })
 	}
 }
 
@@ -354,7 +440,7 @@ func (n *Node) startServing() {
 	}
 	n.serving = true
 	role := n.role()
-	n.applies.put(task{call: func() {
+	n.applier.put(task{call: func() {
 		life := time.Now().UnixNano()
 		if o := n.applier.origins[n.cfg.ID]; o != nil {
 			life = max(life, o.life+1) // a clock may have been set back
@@ -367,7 +453,7 @@ func (n *Node) startServing() {
 func (n *Node) stopServing() {
 	n.serving, n.catchingUp = false, false
 	n.reads = reads{question: n.reads.question}
-	n.applies.put(task{call: func() {
+	n.applier.put(task{call: func() {
 		n.outbox.close()
 		n.applier.barriers = nil
 		n.cfg.Applier.Down()
@@ -437,7 +523,7 @@ func (n *Node) lastIndex() uint64 {
 // greeted checks that a peer still has what it acknowledged. A leader sends nobody what he has acknowledged before, so
 // if a peer's disk was emptied another leader, which knows nothing of that, has to bring it up to date.
 func (n *Node) greeted(from, lastIndex uint64) {
-	n.inbox.put(func() {
+	n.do(func() {
 		if n.state != raft.StateLeader || n.rn.Status().Progress[from].Match <= lastIndex {
 			return
 		}
@@ -446,9 +532,14 @@ func (n *Node) greeted(from, lastIndex uint64) {
 	})
 }
 
+// received is followed by a wake once all has been read that came together.
 func (n *Node) received(m *raftpb.Message) {
-	n.inbox.put(func() {
+	n.inbox.leave(func() {
 		n.heard[m.GetFrom()] = n.ticks
+		if m.GetType() == raftpb.MsgProp && n.state == raft.StateLeader {
+			n.held = append(n.held, m.GetEntries()...)
+			return
+		}
 		if m.GetType() == raftpb.MsgHeartbeat { // the leader may not know yet that this log was emptied
 			m.Commit = new(min(m.GetCommit(), n.lastIndex()))
 		}
@@ -462,11 +553,11 @@ func (n *Node) received(m *raftpb.Message) {
 }
 
 func (n *Node) touched(sessions []int64) {
-	n.applies.put(task{call: func() { n.cfg.Applier.Heard(sessions) }})
+	n.applier.put(task{call: func() { n.cfg.Applier.Heard(sessions) }})
 }
 
 func (n *Node) peerUp(id uint64) {
-	n.inbox.put(func() {
+	n.do(func() {
 		n.connected[id] = true
 		n.early(0)
 		if id == n.lead {
@@ -477,7 +568,7 @@ func (n *Node) peerUp(id uint64) {
 
 // peerLost: the connection to a peer has ended, and what was on its way may be lost.
 func (n *Node) peerLost(id uint64) {
-	n.inbox.put(func() {
+	n.do(func() {
 		delete(n.connected, id)
 		n.rn.ReportUnreachable(id)
 	})
@@ -486,7 +577,7 @@ func (n *Node) peerLost(id uint64) {
 
 // peerDown: a connection of a killed process ends long before its silence would be noticed.
 func (n *Node) peerDown(id uint64) {
-	n.inbox.put(func() {
+	n.do(func() {
 		if id == n.lead && n.state == raft.StateFollower {
 			n.rn.ForgetLeader()
 			n.follow()
@@ -495,10 +586,10 @@ func (n *Node) peerDown(id uint64) {
 	})
 }
 
-func (n *Node) unreachable(id uint64) { n.inbox.put(func() { n.rn.ReportUnreachable(id) }) }
+func (n *Node) unreachable(id uint64) { n.do(func() { n.rn.ReportUnreachable(id) }) }
 
 func (n *Node) snapshotSent(id uint64, status raft.SnapshotStatus) {
-	n.inbox.put(func() {
+	n.do(func() {
 		delete(n.shipping, id)
 		n.rn.ReportSnapshot(id, status)
 	})
@@ -525,27 +616,25 @@ func (n *Node) write(life context.Context) error {
 		}
 		for _, m := range messages {
 			if !raft.IsEmptySnap(m.GetSnapshot()) {
-				n.applies.put(task{snapshot: m.GetSnapshot()})
+				n.applier.put(task{snapshot: m.GetSnapshot()})
 			}
 			n.answer(m.GetResponses())
+			if len(m.GetEntries()) > 0 {
+				n.inbox.leave(func() { n.syncing-- })
+			}
 		}
+		n.transport.flush()
+		n.wake()
 	}
 }
 
-// answer delivers what Raft said to tell when a local write is done.
+// answer delivers what Raft said to tell when a local write or an application is done: to this node with its next turn.
 func (n *Node) answer(responses []*raftpb.Message) {
-	local := slices.DeleteFunc(slices.Clone(responses), func(m *raftpb.Message) bool {
+	for _, m := range responses {
 		if m.GetTo() != n.cfg.ID {
 			n.transport.message(m)
-			return true
+			continue
 		}
-		return false
-	})
-	if len(local) > 0 {
-		n.inbox.put(func() {
-			for _, m := range local {
-				n.rn.Step(m)
-			}
-		})
+		n.inbox.leave(func() { n.rn.Step(m) })
 	}
 }

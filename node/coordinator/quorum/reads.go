@@ -52,6 +52,6 @@ func (r *reads) confirmed(n *Node, s raft.ReadState) {
 	if len(r.asked) == 0 || !bytes.Equal(s.RequestCtx, r.context(n)) {
 		return
 	}
-	n.applies.put(task{barrier: s.Index, done: r.asked})
+	n.applier.put(task{barrier: s.Index, done: r.asked})
 	r.asked = nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -17,6 +18,8 @@ import (
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
+
+	"kdrill/node/coordinator/socket"
 )
 
 // Frames between nodes. Whoever wants to send dials; the other side only reads.
@@ -32,7 +35,7 @@ const (
 )
 
 const (
-	queueMax     = 4096 // frames that wait for a peer; more are dropped, Raft sends again
+	queueMax     = 32 << 20 // bytes that wait for a peer; more are dropped, Raft sends again
 	redial       = 50 * time.Millisecond
 	writeLimit   = 5 * time.Second // a connection that takes nothing for so long is given up
 	snapshotPart = 256 << 10
@@ -44,6 +47,7 @@ type receiver interface {
 	greeted(from, lastIndex uint64)
 	received(m *raftpb.Message)
 	touched(sessions []int64)
+	wake()              // all is received that came together
 	peerUp(id uint64)   // this node can send to it
 	peerLost(id uint64) // it cannot any more
 	peerDown(id uint64) // it has no connection to this node any more
@@ -69,10 +73,13 @@ type transport struct {
 type peer struct {
 	id      uint64
 	addr    string
-	guest   bool // it is not one of the members, it came by itself
-	queue   *mailbox[[]byte]
+	guest   bool          // it is not one of the members, it came by itself
 	inbound *atomic.Int32 // connections that it has to this node
 	stop    context.CancelFunc
+
+	mu      sync.Mutex
+	out     *socket.Out // the connection to it; nil if there is none
+	waiting []byte      // for a connection
 }
 
 func newTransport(id uint64, addr string, l net.Listener, to receiver, log *slog.Logger) *transport {
@@ -159,7 +166,7 @@ func (t *transport) reach(id uint64, addr string, guest bool) *peer {
 		inbound = p.inbound
 		t.forget(p)
 	}
-	p = &peer{id: id, addr: addr, guest: guest, queue: newMailbox[[]byte](), inbound: inbound}
+	p = &peer{id: id, addr: addr, guest: guest, inbound: inbound}
 	t.peers[id] = p
 	if t.life != nil && t.life.Err() == nil {
 		t.start(p)
@@ -202,39 +209,77 @@ func (t *transport) present() map[uint64]bool {
 	return here
 }
 
-// message queues a Raft message.
+// message queues a Raft message, for the next flush.
 func (t *transport) message(m *raftpb.Message) {
-	p := t.peer(m.GetTo())
-	if p == nil {
-		return
-	}
-	b, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, 5, 256), m)
-	if err != nil {
-		t.log.Error("encode a message", "err", err)
-		return
-	}
-	b[4] = frameMessage
-	p.enqueue(b)
+	t.queue(m.GetTo(), frameMessage, func(b []byte) []byte {
+		b, err := proto.MarshalOptions{}.MarshalAppend(b, m)
+		if err != nil {
+			t.log.Error("encode a message", "err", err)
+		}
+		return b
+	})
 }
 
-// touch queues signs of life of sessions.
+// touch sends signs of life of sessions.
 func (t *transport) touch(to uint64, sessions []int64) {
+	t.queue(to, frameTouched, func(b []byte) []byte {
+		for _, s := range sessions {
+			b = binary.BigEndian.AppendUint64(b, uint64(s))
+		}
+		return b
+	})
+	t.flush()
+}
+
+// queue adds a frame for a peer.
+func (t *transport) queue(to uint64, kind byte, body func(b []byte) []byte) {
 	p := t.peer(to)
 	if p == nil {
 		return
 	}
-	b := append(make([]byte, 4, 5+8*len(sessions)), frameTouched)
-	for _, s := range sessions {
-		b = binary.BigEndian.AppendUint64(b, uint64(s))
+	frame := func(b []byte) []byte {
+		if len(b) > queueMax {
+			return b
+		}
+		start := len(b)
+		b = body(append(b, 0, 0, 0, 0, kind))
+		binary.BigEndian.PutUint32(b[start:], uint32(len(b)-start-4))
+		return b
 	}
-	p.enqueue(b)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out != nil {
+		p.out.Put(frame)
+		return
+	}
+	p.waiting = frame(p.waiting)
 }
 
-func (p *peer) enqueue(frame []byte) {
-	binary.BigEndian.PutUint32(frame, uint32(len(frame)-4))
-	if p.queue.len() < queueMax {
-		p.queue.put(frame)
+// flush sends what is queued.
+func (t *transport) flush() {
+	t.mu.Lock()
+	peers := slices.AppendSeq(make([]*peer, 0, 8), maps.Values(t.peers))
+	t.mu.Unlock()
+	for _, p := range peers {
+		p.mu.Lock()
+		out := p.out
+		p.mu.Unlock()
+		if out != nil {
+			out.Flush()
+		}
 	}
+}
+
+// connected has what is queued go to out, nil if there is no connection any more. It returns what waited for one.
+func (p *peer) connected(out *socket.Out) []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	waiting := p.waiting
+	p.out, p.waiting = out, nil
+	if out != nil {
+		out.Put(func(b []byte) []byte { return append(b, waiting...) })
+	}
+	return waiting
 }
 
 // snapshot sends one large message over a connection of its own, so that heartbeats need not wait behind it.
@@ -299,7 +344,7 @@ func (t *transport) send(ctx context.Context, p *peer) {
 	for ctx.Err() == nil {
 		conn, err := t.dial(ctx, p)
 		if err != nil {
-			if len(p.queue.take()) > 0 {
+			if len(p.connected(nil)) > 0 {
 				t.to.unreachable(p.id)
 			}
 			select {
@@ -318,32 +363,17 @@ func (t *transport) send(ctx context.Context, p *peer) {
 	}
 }
 
+// stream has what is queued go to conn until that ends.
 func (t *transport) stream(ctx context.Context, p *peer, conn net.Conn) error {
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		conn.Read(make([]byte, 1)) // a peer never answers: this returns when it has gone
-	}()
-	defer func() { conn.Close(); <-gone }()
-	w := bufio.NewWriterSize(conn, 32<<10)
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-gone:
-			return io.EOF
-		case <-p.queue.wake:
-		}
-		conn.SetWriteDeadline(time.Now().Add(writeLimit))
-		for _, frame := range p.queue.take() {
-			if _, err := w.Write(frame); err != nil {
-				return err
-			}
-		}
-		if err := w.Flush(); err != nil {
-			return err
-		}
-	}
+	out := socket.NewOut(conn, writeLimit)
+	stop := context.AfterFunc(ctx, out.Close)
+	defer stop()
+	p.connected(out)
+	defer p.connected(nil)
+	out.Flush()
+	conn.Read(make([]byte, 1)) // a peer never answers: this returns when it has gone
+	out.Close()
+	return out.Err()
 }
 
 // receive reads what one peer sends.
@@ -405,7 +435,19 @@ func (t *transport) receive(ctx context.Context, conn net.Conn) error {
 		default:
 			return fmt.Errorf("frame of unknown kind %d", kind)
 		}
+		if !buffered(r) {
+			t.to.wake()
+		}
 	}
+}
+
+// buffered says whether the next frame is here.
+func buffered(r *bufio.Reader) bool {
+	if r.Buffered() < 4 {
+		return false
+	}
+	head, _ := r.Peek(4)
+	return uint32(r.Buffered()-4) >= binary.BigEndian.Uint32(head)
 }
 
 var errFrame = errors.New("malformed frame")
