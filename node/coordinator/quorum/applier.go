@@ -93,7 +93,6 @@ func (a *applier) wake() {
 
 // run does the heavy tasks.
 func (a *applier) run(life context.Context) error {
-	a.ended = life.Done()
 	for {
 		select {
 		case <-life.Done():

@@ -171,7 +171,7 @@ func (n *Node) Run(ctx context.Context) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	g, life := errgroup.WithContext(life)
-	n.life = life
+	n.life, n.applier.ended = life, life.Done()
 	n.running.Store(true)
 	defer n.running.Store(false)
 	g.Go(func() error { defer end(); return n.loop(ctx, life) })
