@@ -13,6 +13,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"kdrill/node/layout"
+	"kdrill/node/memory"
 )
 
 // registration is the broker's ephemeral znode. Its czxid is the broker's epoch: a later registration has a
@@ -28,6 +29,7 @@ type registration struct {
 
 	mu      sync.Mutex
 	session int64 // that the broker is registered in, 0 for none
+	settled sync.Once
 	changed chan struct{}
 }
 
@@ -134,6 +136,7 @@ func (r *registration) registered(session, epoch int64) {
 	close(r.changed)
 	r.changed = make(chan struct{})
 	r.log.Info("registered", "id", r.id, "broker_epoch", epoch)
+	r.settled.Do(func() { go memory.ForgetStart() })
 }
 
 // Run registers again whenever a session has ended and another begun.

@@ -8,6 +8,7 @@ import (
 	"kdrill/node/coordinator/quorum"
 	"kdrill/node/coordinator/state"
 	"kdrill/node/coordinator/tree"
+	"kdrill/node/memory"
 )
 
 // waiter is what a connection gives to the quorum with a command: it is called with what became of it, under the
@@ -149,6 +150,7 @@ func (s *Server) Up(role quorum.Role) {
 	case <-s.up:
 	default:
 		close(s.up)
+		s.settled.Do(func() { go memory.ForgetStart() })
 	}
 	s.log.Info("coordinator serving", "id", role.ID, "role", s.mode(), "leader", role.Leader, "term", role.Term, "client", s.addr)
 }

@@ -26,6 +26,7 @@ type Server struct {
 	tracker *session.Tracker
 	watches *watches
 	started time.Time
+	settled sync.Once // the node has served once
 	stats   stats
 	lastID  atomic.Int64 // of sessions made here
 	words   map[string]fourLetterWord
