@@ -12,12 +12,6 @@ type mailbox[T any] struct {
 
 func newMailbox[T any]() *mailbox[T] { return &mailbox[T]{wake: make(chan struct{}, 1)} }
 
-// put puts something in and wakes the reader.
-func (m *mailbox[T]) put(item T) {
-	m.leave(item)
-	m.call()
-}
-
 // leave puts something in that can wait until the reader is woken for something else.
 func (m *mailbox[T]) leave(item T) {
 	m.mu.Lock()
@@ -39,10 +33,4 @@ func (m *mailbox[T]) take() []T {
 	items := m.items
 	m.items = nil
 	return items
-}
-
-func (m *mailbox[T]) len() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.items)
 }
