@@ -49,7 +49,7 @@ func newServer(s *settings, log *slog.Logger, addr string) *Server {
 	now := time.Now()
 	srv := &Server{
 		cfg: s, log: log, addr: addr, started: now, downAt: now,
-		tracker: session.New(max(s.tick, time.Second)), watches: newWatches(),
+		tracker: session.New(stall(s)), watches: newWatches(),
 		machine: state.New(s.membership()), sessions: map[int64]*conn{}, up: make(chan struct{}),
 		conns: map[*conn]struct{}{}, perHost: map[string]int{},
 	}
@@ -141,32 +141,70 @@ func (s *Server) dropAll() {
 	}
 }
 
-// watchSessions passes signs of life on to the leader; as the leader it ends the sessions that show none.
+// stall is a silence of this process itself that says nothing about its clients.
+func stall(s *settings) time.Duration { return max(s.tick, time.Second) }
+
+// watchSessions passes signs of life on to the leader, those of a while at once; as the leader it ends the sessions that
+// show none.
 func (s *Server) watchSessions(ctx context.Context) {
-	ticker := time.NewTicker(min(100*time.Millisecond, max(5*time.Millisecond, s.cfg.tick/8)))
-	defer ticker.Stop()
+	// New sessions, and all of them after a change of leader, have at least the least timeout.
+	longest := min(s.cfg.minSession/2, stall(s.cfg)/2)
+	while := min(100*time.Millisecond, s.cfg.minSession/16)
+	timer := time.NewTimer(longest)
+	defer timer.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
 		s.mu.RLock()
 		role := s.role
 		s.mu.RUnlock()
-		touched := s.tracker.TakeTouched()
-		switch {
-		case role.Leader == 0:
-		case !role.Leading():
-			if len(touched) > 0 {
-				s.quorum.Touched(role.Leader, touched)
-			}
-		default:
-			for _, id := range s.tracker.Expired() {
-				s.log.Info("session expired", "session", hexID(id))
-				s.submit(&state.Command{Kind: state.Expire, Session: id, Term: role.Term}, nil)
-			}
+		some := s.tracker.Some()
+		if role.Leading() {
+			some = nil
 		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			s.endSilent()
+		case <-some:
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(while):
+			}
+			s.passOn()
+			continue
+		}
+		next := longest
+		if role.Leading() {
+			next = max(s.tracker.Next(longest), time.Millisecond)
+		}
+		timer.Reset(next)
+	}
+}
+
+// passOn tells the leader which sessions were alive here.
+func (s *Server) passOn() {
+	s.mu.RLock()
+	role := s.role
+	s.mu.RUnlock()
+	touched := s.tracker.TakeTouched()
+	if role.Leader != 0 && !role.Leading() && len(touched) > 0 {
+		s.quorum.Touched(role.Leader, touched)
+	}
+}
+
+// endSilent ends the sessions that are silent, if this node leads.
+func (s *Server) endSilent() {
+	s.mu.RLock()
+	role := s.role
+	s.mu.RUnlock()
+	if !role.Leading() {
+		return
+	}
+	s.tracker.TakeTouched()
+	for _, id := range s.tracker.Expired() {
+		s.log.Info("session expired", "session", hexID(id))
+		s.submit(&state.Command{Kind: state.Expire, Session: id, Term: role.Term}, nil)
 	}
 }
 

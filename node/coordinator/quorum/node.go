@@ -74,6 +74,8 @@ type Node struct {
 	turns     turns
 	running   atomic.Bool     // turns are taken
 	life      context.Context // of what a turn starts
+	calm      atomic.Bool     // see notice
+	hurry     chan struct{}   // calm is over
 	failed    chan error      // why a turn could not be taken
 	left      chan struct{}   // closed when another node leads, after leaving was set
 
@@ -111,7 +113,7 @@ type Status struct {
 func New(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, inbox: newMailbox[func()](), writes: newMailbox[*raftpb.Message](), applies: newMailbox[task](),
-		outbox: outbox{node: cfg.ID}, failed: make(chan error, 1), left: make(chan struct{}),
+		outbox: outbox{node: cfg.ID}, failed: make(chan error, 1), hurry: make(chan struct{}, 1), left: make(chan struct{}),
 		connected: map[uint64]bool{}, heard: map[uint64]int{}, shipping: map[uint64]bool{},
 		reads: reads{question: uint64(time.Now().UnixNano())},
 	}
@@ -133,7 +135,7 @@ func New(cfg Config) (*Node, error) {
 		}
 	}
 	n.rn, err = raft.NewRawNode(&raft.Config{
-		ID: cfg.ID, ElectionTick: cfg.ElectionTicks, HeartbeatTick: 2, Storage: cfg.Store, Applied: index,
+		ID: cfg.ID, ElectionTick: cfg.ElectionTicks, HeartbeatTick: heartbeatTicks, Storage: cfg.Store, Applied: index,
 		AsyncStorageWrites: true, MaxSizePerMsg: 1 << 20, MaxInflightMsgs: 256, MaxUncommittedEntriesSize: 64 << 20,
 		CheckQuorum: true, PreVote: true, StepDownOnRemoval: true, Logger: raftLogger{cfg.Log},
 	})
@@ -182,6 +184,9 @@ func (n *Node) Run(ctx context.Context) error {
 	return errors.Join(err, n.cfg.Store.Close())
 }
 
+// heartbeatTicks is how many ticks are between two heartbeats.
+const heartbeatTicks = 2
+
 // batchBytes is how much of what waits is proposed at once.
 const batchBytes = 1 << 20
 
@@ -190,8 +195,9 @@ const handOver = 500 * time.Millisecond
 
 // loop is what happens by itself: time passes, and the end comes.
 func (n *Node) loop(ctx, life context.Context) error {
-	ticker := time.NewTicker(n.cfg.Tick)
-	defer ticker.Stop()
+	timer := time.NewTimer(n.cfg.Tick)
+	defer timer.Stop()
+	ticks := 1
 	n.do(func() {
 		if n.voters() == 1 {
 			n.rn.Campaign()
@@ -201,8 +207,18 @@ func (n *Node) loop(ctx, life context.Context) error {
 	var patience <-chan time.Time
 	for {
 		select {
-		case <-ticker.C:
-			n.do(n.tick)
+		case <-timer.C:
+			passed := ticks
+			n.do(func() {
+				for range passed {
+					n.tick()
+				}
+			})
+			ticks = n.pause()
+			timer.Reset(time.Duration(ticks) * n.cfg.Tick)
+		case <-n.hurry:
+			ticks = 1
+			timer.Reset(n.cfg.Tick / 2) // as long as the rest of a tick is on average
 		case <-leave:
 			leave, patience = nil, time.After(handOver)
 			n.do(n.leave)
@@ -214,6 +230,29 @@ func (n *Node) loop(ctx, life context.Context) error {
 			return nil
 		case <-life.Done():
 			return nil
+		}
+	}
+}
+
+// pause is how many ticks go by at once: a node that is led needs none between two heartbeats. It is hurried as soon as
+// that is not so any more.
+func (n *Node) pause() int {
+	if n.calm.Load() {
+		return heartbeatTicks
+	}
+	return 1
+}
+
+// notice notes whether ticks may go by several at once.
+func (n *Node) notice() {
+	calm := n.serving && n.lead != 0 && n.campaignAt == 0 && n.ticks-n.heard[n.lead] <= 2*heartbeatTicks
+	if n.lead == n.cfg.ID {
+		calm = n.serving
+	}
+	if was := n.calm.Swap(calm); was && !calm {
+		select {
+		case n.hurry <- struct{}{}:
+		default:
 		}
 	}
 }
@@ -277,6 +316,7 @@ func (n *Node) turn(life context.Context) {
 	for n.rn.HasReady() {
 		n.dispatch(life, n.rn.Ready())
 	}
+	n.notice()
 	n.transport.flush() // before the disk is busy: the others write at the same time
 	if n.writing {
 		n.writing = false

@@ -22,6 +22,7 @@ type Tracker struct {
 	clients  map[int64]*client
 	touched  map[int64]struct{}
 	lastScan time.Time
+	heard    chan struct{} // holds a token if touched was empty and is not any more
 }
 
 type client struct {
@@ -32,7 +33,7 @@ type client struct {
 // New makes a tracker without sessions. If more than stall goes by between two calls of Expired this process itself
 // was not running, and the silence of its clients says nothing.
 func New(stall time.Duration) *Tracker {
-	return &Tracker{stall: stall, clients: map[int64]*client{}, touched: map[int64]struct{}{}}
+	return &Tracker{stall: stall, clients: map[int64]*client{}, touched: map[int64]struct{}{}, heard: make(chan struct{}, 1)}
 }
 
 // Open adds a session, or changes its timeout; its timeout starts now.
@@ -63,8 +64,16 @@ func (t *Tracker) Touch(id int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.touch(id)
-	t.touched[id] = struct{}{}
+	if t.touched[id] = struct{}{}; len(t.touched) == 1 {
+		select {
+		case t.heard <- struct{}{}:
+		default:
+		}
+	}
 }
+
+// Some is received from once there is somebody for TakeTouched to return.
+func (t *Tracker) Some() <-chan struct{} { return t.heard }
 
 // Heard notes signs of life that another node reports.
 func (t *Tracker) Heard(ids []int64) {
@@ -130,6 +139,17 @@ func (t *Tracker) Expired() []int64 {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// Next is how long it takes until the first of the sessions ends unless something is heard of it; at most limit.
+func (t *Tracker) Next(limit time.Duration) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	for _, c := range t.clients {
+		limit = min(limit, c.deadline.Sub(now))
+	}
+	return limit
 }
 
 // Expiries returns when the sessions end unless something is heard of them.
