@@ -1,7 +1,7 @@
 // Package quorum replicates proposals between the nodes of an ensemble with Raft (go.etcd.io/raft, a state machine
 // without clock, network or disk of its own; those are here).
 //
-//	Submit -> outbox -> raft loop -> transport -> the leader -> … -> committed entry -> Applier.Apply on every node
+//	Submit -> outbox -> turn of Raft -> transport -> the leader -> … -> committed entry -> Applier.Apply on every node
 //
 // Raft may lose a proposal on its way to the leader and may commit one twice if it is sent again. The outbox makes that
 // exactly once and in order: each node numbers its proposals, sends those that have not come back again whenever the
@@ -14,7 +14,12 @@
 // steps. Nodes without a vote are Raft's learners: observers, a node that came to join, one that was removed and still
 // runs.
 //
-// Goroutines: the raft loop owns the RawNode; one writes the log, so that a slow disk does not silence heartbeats; one
-// applies entries, and calls the Applier; one writes snapshots; each peer has one that sends and one that receives. They
-// talk through mailboxes that never block the sender.
+// Goroutines: whoever brings Raft something, a proposal, a message or the news that something is written, takes its turn,
+// one at a time, and applies what that committed (turns). So a write passes through a node without waking a goroutine for
+// each step, but for the disk: one goroutine writes the log, so that a slow disk does not silence heartbeats. Long
+// work, like restoring a snapshot, is left to the applier's own goroutine, and one of its own writes snapshots. For each
+// peer one keeps a connection and one receives; messages are sent by whoever took the turn (package socket).
+//
+// The entries of a batch go to the other nodes before the leader's own disk is asked; what comes while that is busy is
+// the next batch.
 package quorum
