@@ -28,6 +28,7 @@ func TestALogDirectoryFails(t *testing.T) {
 	c.create(t, "spread", 6, nil)
 	produce(t, c.client(t), "spread", 0, 200)
 	c.awaitISR(t, "spread", 3)
+	c.testMove(t, good, bad)
 	lost := c.replicasIn(t, 2, bad)
 	if kept := c.replicasIn(t, 2, good); lost != 3 || kept != 3 {
 		t.Fatalf("%d and %d of 6 partitions are in the two directories", kept, lost)
@@ -117,4 +118,48 @@ func (c *testCluster) replicasIn(t *testing.T, id int32, dir string) (n int) {
 		}
 	}
 	return n
+}
+
+// testMove moves a replica to the other directory and back while records come in.
+func (c *testCluster) testMove(t *testing.T, one, other string) {
+	move := func(topic string, partition int32, dir string) int16 {
+		req := kmsg.NewPtrAlterReplicaLogDirsRequest()
+		req.Version = 2
+		req.Dirs = []kmsg.AlterReplicaLogDirsRequestDir{{Dir: dir, Topics: []kmsg.AlterReplicaLogDirsRequestDirTopic{{Topic: topic, Partitions: []int32{partition}}}}}
+		return c.ask(t, 2, req).(*kmsg.AlterReplicaLogDirsResponse).Topics[0].Partitions[0].ErrorCode
+	}
+	for name, test := range map[string]struct{ got, want int16 }{
+		"an unknown directory": {move("spread", 0, "/nowhere"), kerr.LogDirNotFound.Code},
+		"an unknown partition": {move("spread", 99, one), kerr.ReplicaNotAvailable.Code},
+	} {
+		if test.got != test.want {
+			t.Errorf("%s: %v, want %v", name, kerr.ErrorForCode(test.got), kerr.ErrorForCode(test.want))
+		}
+	}
+	first, second := one, other // partition 0 is in the first
+	if !c.replicaIn(t, 0, one) {
+		first, second = other, one
+	}
+	for _, dir := range []string{second, first} {
+		if code := move("spread", 0, dir); code != 0 {
+			t.Fatal(kerr.ErrorForCode(code))
+		}
+		c.eventually("partition 0 is in "+dir, func() bool { return c.replicaIn(t, 0, dir) })
+	}
+	c.awaitISR(t, "spread", 3)
+}
+
+// replicaIn says whether a directory of broker 2 holds a partition, not a copy that is on its way.
+func (c *testCluster) replicaIn(t *testing.T, partition int32, dir string) bool {
+	t.Helper()
+	for _, d := range c.logDirs(t, 2) {
+		for _, topic := range d.Topics {
+			for _, p := range topic.Partitions {
+				if d.Dir == dir && topic.Topic == "spread" && p.Partition == partition && !p.IsFuture {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }

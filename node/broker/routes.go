@@ -45,6 +45,7 @@ func (b *Broker) routes() map[int16]handler {
 		31: on(b.deleteACLs),
 		32: on(b.describeConfigs),
 		33: on(b.alterConfigs),
+		34: on(b.replicas.AlterReplicaLogDirs),
 		35: on(b.replicas.DescribeLogDirs),
 		36: on(saslAuthenticate),
 		37: on(b.createPartitions),

@@ -1,8 +1,6 @@
 package log
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -186,15 +184,9 @@ func (d *Dir) Delete(l *Log) error {
 	delete(d.logs, l.tp)
 	delete(d.saved, l.tp)
 	d.mu.Unlock()
-	var id [16]byte
-	rand.Read(id[:])
-	grave := filepath.Join(d.path, fmt.Sprintf("%s.%s%s", l.tp.folder(), hex.EncodeToString(id[:]), deletedSuffix))
-	if err := os.Rename(l.path, grave); err != nil {
-		return fmt.Errorf("delete %s: %w", l.tp, storage("renamed its folder", err))
+	if err := d.bury(l.tp, l.path); err != nil {
+		return fmt.Errorf("delete %s: %w", l.tp, err)
 	}
-	now := time.Now()
-	os.Chtimes(grave, now, now) // Sweep counts from here
-	l.path = grave
 	return nil
 }
 

@@ -17,8 +17,9 @@ import (
 type Dirs struct {
 	all []*Dir // in the order of log.dirs; those that could not be opened are there, too
 
-	mu     sync.Mutex
-	failed map[*Dir]error
+	mu        sync.Mutex
+	failed    map[*Dir]error
+	preferred map[TopicPartition]*Dir // where new partitions are to go
 }
 
 // OpenDirs takes possession of log directories. One that cannot be used is left out as long as another can; one that is
@@ -40,6 +41,7 @@ func OpenDirs(paths []string, id Identity, logger *slog.Logger) (*Dirs, error) {
 	if len(ds.failed) == len(ds.all) {
 		return nil, errors.Join(slices.Collect(maps.Values(ds.failed))...)
 	}
+	ds.unduplicate()
 	return ds, nil
 }
 
@@ -104,11 +106,18 @@ func (ds *Dirs) Open(topic string, partition int32, isNew bool, cfg Config) (*Lo
 	if len(live) == 0 || len(live) < len(ds.all) && !isNew {
 		return nil, fmt.Errorf("open %s: %w: it is in none of the directories that work", tp, ErrStorage)
 	}
+	ds.mu.Lock()
+	wanted := ds.preferred[tp]
+	delete(ds.preferred, tp)
+	ds.mu.Unlock()
+	if slices.Contains(live, wanted) {
+		return wanted.Open(topic, partition, cfg)
+	}
 	return slices.MinFunc(live, func(a, b *Dir) int { return a.count() - b.count() }).Open(topic, partition, cfg)
 }
 
 // Delete is Dir.Delete of the directory that has the log.
-func (ds *Dirs) Delete(l *Log) error { return l.dir.Delete(l) }
+func (ds *Dirs) Delete(l *Log) error { return l.Dir().Delete(l) }
 
 // Checkpoint is Dir.Checkpoint of all; the errors are by directory.
 func (ds *Dirs) Checkpoint(hw map[TopicPartition]int64) map[*Dir]error {
@@ -172,4 +181,8 @@ func (d *Dir) count() int {
 }
 
 // Dir is the directory that a log is in.
-func (l *Log) Dir() *Dir { return l.dir }
+func (l *Log) Dir() *Dir {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.dir
+}

@@ -28,6 +28,7 @@ type Log struct {
 	recoveryPoint int64 // all below is on the disk, whatever happens to the machine
 	flushedAt     time.Time
 	truncations   int // lets a reader notice that it was overtaken
+	cuts          int // how often the end was taken back, or everything dropped
 	epochs        epochs
 	unstable      []transaction // open ones, and those whose markers may be above the high watermark; by first offset
 	closed        bool

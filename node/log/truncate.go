@@ -58,6 +58,7 @@ func (l *Log) truncate(to int64) error {
 	dropped := l.segments[keep:]
 	l.mu.Lock()
 	l.truncations++
+	l.cuts++
 	l.segments = l.segments[:keep:keep]
 	s.take(m)
 	s.offsets, s.times, s.savedOffsets, s.savedTimes = offsets, times, 0, 0
@@ -125,6 +126,7 @@ func (l *Log) startOver(base, start int64) error {
 	l.ps = producers{}
 	l.mu.Lock()
 	l.truncations++
+	l.cuts++
 	l.segments = []*segment{s}
 	l.start, l.end, l.recoveryPoint = start, base, base
 	l.unstable, l.cleaned = nil, 0

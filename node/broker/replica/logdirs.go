@@ -52,7 +52,10 @@ func (r *Replicas) DescribeLogDirs(_ context.Context, req *kmsg.DescribeLogDirsR
 		dir.UsableBytes = int64(volume.Bavail) * int64(volume.Bsize)
 		for _, p := range all {
 			if p.log.Dir() == d && asked(req, p.key) {
-				addReplica(&dir, p)
+				addReplica(&dir, p, nil)
+			}
+			if future := r.futureOf(p); future != nil && future.Dir() == d && asked(req, p.key) {
+				addReplica(&dir, p, future)
 			}
 		}
 		resp.Dirs = append(resp.Dirs, dir)
@@ -60,8 +63,18 @@ func (r *Replicas) DescribeLogDirs(_ context.Context, req *kmsg.DescribeLogDirsR
 	return resp
 }
 
-// addReplica adds one partition to the description of its directory.
-func addReplica(dir *kmsg.DescribeLogDirsResponseDir, p *partition) {
+// futureOf is the copy of a partition that is on its way to another directory, nil if there is none.
+func (r *Replicas) futureOf(p *partition) *log.Future {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if m := r.moves[p.key]; m != nil {
+		return m.future
+	}
+	return nil
+}
+
+// addReplica adds one partition, or its copy, to the description of its directory.
+func addReplica(dir *kmsg.DescribeLogDirsResponseDir, p *partition, future *log.Future) {
 	if n := len(dir.Topics); n == 0 || dir.Topics[n-1].Topic != p.Topic {
 		t := kmsg.NewDescribeLogDirsResponseDirTopic()
 		t.Topic = p.Topic
@@ -72,6 +85,9 @@ func addReplica(dir *kmsg.DescribeLogDirsResponseDir, p *partition) {
 	p.mu.Lock()
 	part.OffsetLag = max(p.hw-p.end, 0)
 	p.mu.Unlock()
+	if future != nil {
+		part.IsFuture, part.Size, part.OffsetLag = true, future.Size(), future.Behind()
+	}
 	t := &dir.Topics[len(dir.Topics)-1]
 	t.Partitions = append(t.Partitions, part)
 }

@@ -28,10 +28,12 @@ type Replicas struct {
 	restored        map[key]int64 // high watermarks as found on disk, of partitions that were not opened yet
 	closed          bool
 	traffic         map[string]*traffic // by topic
+	moves           map[key]*move
 
 	defaults       atomic.Pointer[Defaults]
 	backoff        atomic.Int64 // of the cleaner, a time.Duration
 	backoffChanged poll
+	moveRate       atomic.Int64 // bytes a second; 0: no limit
 
 	sessions *sessions
 	lender   lender
@@ -43,7 +45,7 @@ type Replicas struct {
 func New(cfg Config) *Replicas {
 	r := &Replicas{
 		cfg: cfg, log: cfg.Log,
-		hosted: map[key]*partition{}, names: map[[16]byte]string{}, traffic: map[string]*traffic{}, controllerEpoch: -1,
+		hosted: map[key]*partition{}, names: map[[16]byte]string{}, traffic: map[string]*traffic{}, moves: map[key]*move{}, controllerEpoch: -1,
 		restored: cfg.Dirs.HighWatermarks(),
 		sessions: newSessions(cfg.Settings.FetchSessions),
 	}
@@ -77,6 +79,7 @@ func (r *Replicas) Load() {
 	}
 	close(keys)
 	work.Wait()
+	r.resumeMoves()
 }
 
 // open returns a partition with its log, which it creates when there is none and none can be in a directory that failed.

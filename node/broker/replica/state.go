@@ -273,6 +273,7 @@ func (r *Replicas) halt(p *partition, epoch int32) (led bool, err error) {
 func (r *Replicas) forget(p *partition) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.cancelMove(p.key)
 	delete(r.hosted, p.key)
 	delete(r.restored, p.key)
 	for k := range r.hosted {
