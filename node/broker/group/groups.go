@@ -48,7 +48,10 @@ func (g *fsm) describe(d *kmsg.DescribeGroupsResponseGroup) {
 	}
 }
 
-// ListGroups (key 16, versions 0-4): those that this broker coordinates.
+// classic is the type of all groups here, as ListGroups calls it (KIP-848).
+const classic = "classic"
+
+// ListGroups (key 16, versions 0-5): those that this broker coordinates, of states and types that are wanted.
 func (c *Coordinator) ListGroups(_ context.Context, _, _ string, req *kmsg.ListGroupsRequest) *kmsg.ListGroupsResponse {
 	resp := req.ResponseKind().(*kmsg.ListGroupsResponse)
 	groups, loading := c.all()
@@ -59,13 +62,19 @@ func (c *Coordinator) ListGroups(_ context.Context, _, _ string, req *kmsg.ListG
 		g.mu.Lock()
 		l := kmsg.NewListGroupsResponseGroup()
 		l.Group, l.ProtocolType, l.GroupState = g.fsm.id, g.fsm.protocolType, g.fsm.state.String()
+		l.GroupType = classic
 		g.mu.Unlock()
-		if len(req.StatesFilter) == 0 || slices.ContainsFunc(req.StatesFilter, func(s string) bool { return strings.EqualFold(s, l.GroupState) }) {
+		if wanted(req.StatesFilter, l.GroupState) && wanted(req.TypesFilter, l.GroupType) {
 			resp.Groups = append(resp.Groups, l)
 		}
 	}
 	slices.SortFunc(resp.Groups, func(a, b kmsg.ListGroupsResponseGroup) int { return strings.Compare(a.Group, b.Group) })
 	return resp
+}
+
+// wanted tells whether a filter lets something pass; an empty one lets all.
+func wanted(filter []string, what string) bool {
+	return len(filter) == 0 || slices.ContainsFunc(filter, func(s string) bool { return strings.EqualFold(s, what) })
 }
 
 // all returns the groups of all loaded partitions and whether others are loading.

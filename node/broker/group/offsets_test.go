@@ -288,6 +288,14 @@ func TestListAndDescribe(t *testing.T) {
 		if got := list("stable"); !slices.Equal(got, []string{"g Stable"}) {
 			t.Error(got)
 		}
+		byType := kmsg.NewPtrListGroupsRequest()
+		byType.Version = 5
+		for kind, n := range map[string]int{"Classic": 2, "consumer": 0} {
+			byType.TypesFilter = []string{kind}
+			if got := c.ListGroups(t.Context(), "", "", byType).Groups; len(got) != n || n > 0 && got[0].GroupType != "classic" {
+				t.Errorf("of type %s: %+v", kind, got)
+			}
+		}
 		req := kmsg.NewPtrDescribeGroupsRequest()
 		req.Groups = []string{"g"}
 		d := c.DescribeGroups(t.Context(), "", "", req).Groups[0]

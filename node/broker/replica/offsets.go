@@ -13,10 +13,11 @@ const (
 	earliest      = -2
 	maxTimestamp  = -3 // v7
 	earliestLocal = -4 // v8; all that is kept is local
+	latestTiered  = -5 // v9; nothing is tiered
 )
 
 // ListOffsets finds offsets by time. Consumers see what is committed, by transactions too if they ask so, followers the
-// whole log. Versions 0 to 8.
+// whole log. Versions 0 to 9.
 func (r *Replicas) ListOffsets(_ context.Context, req *kmsg.ListOffsetsRequest) *kmsg.ListOffsetsResponse {
 	resp := req.ResponseKind().(*kmsg.ListOffsetsResponse)
 	for i := range req.Topics {
@@ -97,6 +98,8 @@ func (p *partition) offsetFor(timestamp int64, epoch int32, by reader, version i
 			return none, err
 		}
 		return position{offset, at, e}, nil
+	case timestamp == latestTiered && version >= 9:
+		return none, nil
 	case timestamp < 0:
 		return none, kerr.UnsupportedVersion
 	}

@@ -29,7 +29,7 @@ func TestListOffsets(t *testing.T) {
 		c.mustProduce(1, k, 1, "not committed")
 		ask := func(replica, epoch int32, timestamp int64) kmsg.ListOffsetsResponseTopicPartition {
 			req := kmsg.NewPtrListOffsetsRequest()
-			req.Version, req.ReplicaID = 8, replica
+			req.Version, req.ReplicaID = 9, replica
 			topic := kmsg.NewListOffsetsRequestTopic()
 			topic.Topic = "orders"
 			part := kmsg.NewListOffsetsRequestTopicPartition()
@@ -48,6 +48,7 @@ func TestListOffsets(t *testing.T) {
 			{"latest, for a follower", 2, latest, 4},
 			{"earliest", -1, earliest, 0},
 			{"earliest local", -1, earliestLocal, 0},
+			{"latest tiered", -1, latestTiered, -1},
 			{"by time", -1, times[1], 1},
 			{"between two", -1, times[1] + 1, 2},
 			{"before all", -1, 0, 0},
