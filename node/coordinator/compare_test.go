@@ -11,10 +11,11 @@ import (
 	"kdrill/node/coordinator/proto"
 )
 
-// superConfig makes "super:secret" the super user and allows all kinds of znodes.
+// superConfig makes "super:secret" the super user and allows all kinds of znodes. Sessions may be silent for as long as a
+// slow machine wants them to.
 var superConfig = []string{
 	"DigestAuthenticationProvider.superDigest=super:lK75jTNcA+U9vtVEw5vB51mj/w4=",
-	"extendedTypesEnabled=true", "enforceQuota=true", "znode.container.checkIntervalMs=500",
+	"extendedTypesEnabled=true", "enforceQuota=true", "znode.container.checkIntervalMs=500", "maxSessionTimeout=60000",
 }
 
 // explained are the lines of the comparison that differ, and why they may.
@@ -75,7 +76,7 @@ type shower func(p *player, d *proto.Decoder) string
 
 func (p *player) open(name string) {
 	c := dial(p.t, p.addr)
-	s := c.connect(20 * time.Second)
+	s := c.connect(60 * time.Second)
 	p.clients[name] = c
 	p.sessions[s.Session] = name
 }
