@@ -213,7 +213,7 @@ func (b *Broker) checkNewName(ctx context.Context, name string) error {
 	}
 	cluster := b.cache.Current()
 	if cluster.Topics[name] != nil {
-		return refuse(kerr.TopicAlreadyExists, "topic %s exists", name)
+		return refuse(kerr.TopicAlreadyExists, "Topic '%s' already exists.", name)
 	}
 	if metricName := strings.ReplaceAll(name, ".", "_"); strings.ContainsAny(name, "._") {
 		for other := range cluster.Topics {
@@ -265,7 +265,7 @@ func (b *Broker) writeTopic(ctx context.Context, t newTopic) error {
 	}
 	switch {
 	case errors.Is(err, zk.ErrNodeExists), errors.Is(err, zk.ErrNoNode):
-		return refuse(kerr.TopicAlreadyExists, "topic %s exists", t.name)
+		return refuse(kerr.TopicAlreadyExists, "Topic '%s' already exists.", t.name)
 	case err != nil:
 		return fmt.Errorf("create topic %s: %w", t.name, err)
 	}

@@ -15,9 +15,10 @@ const (
 	Kafka4 = "4.1.0"
 )
 
-// loggers are what a distribution adds to Kafka's own dependencies so that brokers write a log.
-var loggers = map[string]string{
-	Kafka3: dependency("org.slf4j", "slf4j-reload4j", "1.7.36") + dependency("ch.qos.reload4j", "reload4j", "1.2.25"),
+// extras are what a distribution adds to a broker's own dependencies: what writes its log, and the tools.
+var extras = map[string]string{
+	Kafka3: dependency("org.slf4j", "slf4j-reload4j", "1.7.36") + dependency("ch.qos.reload4j", "reload4j", "1.2.25") +
+		dependency("org.apache.kafka", "kafka-tools", Kafka3) + dependency("org.apache.kafka", "kafka-streams", Kafka3),
 	Kafka4: dependency("org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3") + dependency("org.apache.logging.log4j", "log4j-core", "2.24.3"),
 }
 
@@ -33,7 +34,7 @@ func Kafka(t testing.TB, version string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := filepath.Join(cache, "kdrill-test", "kafka-"+version)
+	folder := filepath.Join(cache, "kdrill-test", "kafka-with-tools-"+version)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +61,7 @@ func fetch(t testing.TB, folder, version string) error {
 	mvn := Program(t, "mvn", "maven")
 	pom := `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>kdrill</groupId>` +
 		`<artifactId>kafka</artifactId><version>1</version><dependencies>` +
-		dependency("org.apache.kafka", "kafka_2.13", version) + loggers[version] + `</dependencies></project>`
+		dependency("org.apache.kafka", "kafka_2.13", version) + extras[version] + `</dependencies></project>`
 	if err := os.WriteFile(filepath.Join(folder, "pom.xml"), []byte(pom), 0o644); err != nil {
 		return err
 	}
