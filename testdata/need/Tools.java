@@ -18,6 +18,7 @@ import org.apache.kafka.streams.state.Stores;
  */
 public class Tools {
     static final BlockingQueue<Integer> statuses = new LinkedBlockingQueue<>();
+    static final Queue<Runnable> hooks = new ConcurrentLinkedQueue<>(); // what a tool does last
 
     public static void main(String[] none) throws Exception {
         PrintStream answers = System.out;
@@ -29,6 +30,7 @@ public class Tools {
             statuses.add(status);
             while (true) LockSupport.park(); // as little happens after an exit
         };
+        Exit.setShutdownHookAdder((name, hook) -> hooks.add(hook));
         Exit.setExitProcedure(end);
         Exit.setHaltProcedure(end);
         BufferedReader commands = new BufferedReader(new InputStreamReader(System.in));
@@ -42,6 +44,8 @@ public class Tools {
             tool.setDaemon(true);
             tool.start();
             int status = statuses.take();
+            for (Runnable hook; (hook = hooks.poll()) != null;)
+                hook.run();
             all.flush();
             answers.println(status + " " + Base64.getEncoder().encodeToString(printed.toByteArray()));
         }

@@ -73,7 +73,7 @@ func answerMarkers(req *kmsg.WriteTxnMarkersRequest, parts []produced) *kmsg.Wri
 	return resp
 }
 
-// DescribeProducers lists the producers that a leader knows, with their open transactions. Version 0.
+// DescribeProducers lists the producers that a replica knows, with their open transactions; followers know them, too. Version 0.
 func (r *Replicas) DescribeProducers(_ context.Context, req *kmsg.DescribeProducersRequest) *kmsg.DescribeProducersResponse {
 	resp := req.ResponseKind().(*kmsg.DescribeProducersResponse)
 	for _, t := range req.Topics {
@@ -96,10 +96,10 @@ func (r *Replicas) describeProducers(k key) kmsg.DescribeProducersResponseTopicP
 		return out
 	}
 	p.mu.Lock()
-	err := p.leads(noEpoch)
+	failed := p.failed
 	p.mu.Unlock()
-	if err != nil {
-		out.ErrorCode = code(err)
+	if failed != nil {
+		out.ErrorCode = kerr.KafkaStorageError.Code
 		return out
 	}
 	for _, s := range p.log.ActiveProducers() {
