@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"os/exec"
 	"slices"
@@ -46,6 +47,8 @@ func (c *testCluster) listen(t *testing.T, heard *listener, group, topic string)
 	t.Helper()
 	member := exec.Command(need.Program(t, "kcat", "kcat"), "-b", strings.Join(c.seeds(), ","), "-q", "-u", "-G", group,
 		"-X", "auto.offset.reset=earliest", "-X", "session.timeout.ms=3000", "-X", "heartbeat.interval.ms=300", "-X", "topic.metadata.refresh.interval.ms=1000", topic)
+	var said bytes.Buffer
+	member.Stderr = &said
 	out, err := member.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +66,13 @@ func (c *testCluster) listen(t *testing.T, heard *listener, group, topic string)
 		}
 		_ = member.Wait()
 	}()
-	t.Cleanup(func() { _ = member.Process.Kill(); <-ended })
+	t.Cleanup(func() {
+		_ = member.Process.Kill()
+		<-ended
+		if t.Failed() {
+			t.Logf("a member of %s: %s", group, said.String())
+		}
+	})
 }
 
 func (l *listener) heard() int {
@@ -80,6 +89,11 @@ func (c *testCluster) testKcatGroup(t *testing.T) {
 	c.listen(t, heard, "ears", "shouted")
 	admin := c.admin(t)
 	var members kadm.DescribedGroup
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the group: %+v", members)
+		}
+	})
 	c.eventually("the group has two members", func() bool {
 		groups, err := admin.DescribeGroups(t.Context(), "ears")
 		members = groups["ears"]
