@@ -1,12 +1,12 @@
 package coordinator
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,37 +19,41 @@ import (
 //
 //	go test ./node/coordinator -run '^$' -bench Million -benchtime 1x -timeout 30m
 func BenchmarkMillion(b *testing.B) {
-	const znodes, sessions, batch, writers = 1_000_000, 10_000, 500, 8
+	const znodes, sessions, holders, batch, writers = 1_000_000, 10_000, 32, 500, 8
 	for b.Loop() {
 		s := &side{name: "kdrill", start: startEnsemble}
 		s.up(b)
 		leader := s.leader()
 
-		held := make(chan *benchClient, sessions)
-		var connecting sync.WaitGroup
-		for i := range 32 {
-			connecting.Go(func() {
-				for n := i; n < sessions; n += 32 {
+		over, end := context.WithCancel(b.Context())
+		defer end()
+		var connecting, holding sync.WaitGroup
+		for i := range holders {
+			connecting.Add(1)
+			holding.Go(func() {
+				var held []*benchClient
+				for n := i; n < sessions && !b.Failed(); n += holders {
 					c, err := connectBench(s.nodes[n%3].client)
 					if err != nil {
 						b.Error(err)
-						return
+						break
 					}
-					held <- c
+					held = append(held, c)
 				}
+				connecting.Done()
+				hold(b, over, held)
 			})
 		}
 		connecting.Wait()
-		close(held)
 		b.ReportMetric(s.memory(b), "MB/node-10k-sessions")
 
 		var loading sync.WaitGroup
-		var over atomic.Bool
 		began := time.Now()
 		for w := range writers {
 			loading.Go(func() {
 				c := must[*benchClient](b)(connectBench(s.nodes[w%3].client))
 				defer c.Close()
+				c.SetDeadline(time.Time{})
 				for first := w * batch; first < znodes; first += writers * batch {
 					if _, err := c.do(createMany(first, batch), w, first); err != nil {
 						b.Error(err)
@@ -63,7 +67,8 @@ func BenchmarkMillion(b *testing.B) {
 		probing.Go(func() {
 			c := must[*benchClient](b)(connectBench(leader.client))
 			defer c.Close()
-			for n := 0; !over.Load(); n++ {
+			c.SetDeadline(time.Time{})
+			for n := 0; over.Err() == nil; n++ {
 				d, err := c.do(operations[1], 0, n)
 				if err != nil {
 					b.Error(err)
@@ -74,8 +79,9 @@ func BenchmarkMillion(b *testing.B) {
 		})
 		loading.Wait()
 		b.ReportMetric(time.Since(began).Seconds(), "s-to-create")
-		over.Store(true)
+		end()
 		probing.Wait()
+		holding.Wait()
 		slices.Sort(took)
 		b.ReportMetric(ms(percentile(took, 99)), "ms-write-p99")
 		b.ReportMetric(ms(took[len(took)-1]), "ms-write-max")
@@ -87,11 +93,32 @@ func BenchmarkMillion(b *testing.B) {
 		leader.start()
 		leader.serving()
 		b.ReportMetric(time.Since(died).Seconds(), "s-restart")
-		for c := range held {
-			c.Close()
-		}
 	}
 	b.ReportMetric(0, "ns/op")
+}
+
+// hold keeps the sessions of clients alive until over.
+func hold(b *testing.B, over context.Context, clients []*benchClient) {
+	ping := operation{"ping", proto.OpPing, func(*proto.Encoder, int, int) {}}
+	beat := time.NewTicker(8 * time.Second)
+	defer beat.Stop()
+	for {
+		select {
+		case <-over.Done():
+			for _, c := range clients {
+				c.Close()
+			}
+			return
+		case <-beat.C:
+		}
+		for _, c := range clients {
+			c.SetDeadline(time.Now().Add(time.Minute))
+			if _, err := c.do(ping, 0, int(proto.XidPing)); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	}
 }
 
 // createMany creates count znodes at once, spread over the znodes of all clients.
