@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"log/slog"
 	"math"
 	"os"
@@ -379,12 +380,15 @@ func (s *Store) writeSnapshot(m mark, conf *raftpb.ConfState, data []byte) error
 	if err != nil {
 		return err
 	}
-	payload := make([]byte, 0, 32+len(nodes)+len(data))
-	payload = binary.BigEndian.AppendUint64(payload, m.index|hasNodes)
-	payload = binary.BigEndian.AppendUint64(payload, m.term)
-	payload = binary.AppendUvarint(payload, uint64(len(nodes)))
-	payload = append(append(payload, nodes...), data...)
-	return replaceFile(s.cfg.SnapshotDir, fileName("snapshot", m.index), appendFrame(nil, payload))
+	head := make([]byte, 0, 32+len(nodes))
+	head = binary.BigEndian.AppendUint64(head, m.index|hasNodes)
+	head = binary.BigEndian.AppendUint64(head, m.term)
+	head = binary.AppendUvarint(head, uint64(len(nodes)))
+	head = append(head, nodes...)
+	// The frame of both, without a copy of the state, which may be large.
+	frame := binary.BigEndian.AppendUint32(nil, uint32(len(head)+len(data)))
+	frame = binary.BigEndian.AppendUint32(frame, crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, data))
+	return replaceFile(s.cfg.SnapshotDir, fileName("snapshot", m.index), append(frame, head...), data)
 }
 
 // purge removes the oldest snapshots, and the segments that no remaining snapshot needs.
@@ -411,12 +415,16 @@ func (s *Store) purge() error {
 }
 
 // replaceFile writes a file so that it is there whole or not at all.
-func replaceFile(dir, name string, content []byte) error {
+func replaceFile(dir, name string, content ...[]byte) error {
 	f, err := os.CreateTemp(dir, name+".*.tmp")
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
+	for _, part := range content {
+		if err == nil {
+			_, err = f.Write(part)
+		}
+	}
 	if err == nil {
 		err = f.Sync()
 	}
