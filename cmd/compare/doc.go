@@ -15,10 +15,10 @@
 //
 //	KDRILL_DRILL=FOLDER go test ./cmd/compare -run '^$' -bench Drill -benchtime 1x -timeout 60m
 //
-// keeps each run in the folder, so that the table covers all of them. Played twice on Apache 3.9.1 and on embedded nodes,
-// the sequences were the same in every step but the last: who leads, the members of the ISR, the epochs, the controller. No
-// record that was acknowledged was lost, none was refused and none was read twice. The epoch of a partition grows by two
-// where its leader was the controller: the new controller first writes that nobody leads, then elects.
+// keeps each run in the folder, so that the table covers all of them. Played three times on Apache 3.9.1 and on embedded
+// nodes, every step but the last had the same sequence in all six: who leads, the members of the ISR, the epochs, the
+// controller. Of 50,000 records that were acknowledged none was lost and none was read twice, and none was refused. The epoch
+// of a partition grows by two where its leader was the controller: the new one first writes that nobody leads, then elects.
 //
 // One difference remains. Before Apache's controller deletes a topic it takes its partitions offline and its replicas out of
 // the ISR one by one, and writes each state to ZooKeeper; the embedded controller tells the brokers at once that the topic
