@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"strconv"
 	"time"
 )
 
@@ -41,8 +42,10 @@ func adminCommands() []adminCommand {
 			dir, _ := os.Getwd()
 			return object{"zookeeper.version": versionLine, "host.name": host, "os.name": runtime.GOOS, "os.arch": runtime.GOARCH, "user.dir": dir}
 		}},
+		{[]string{"get_trace_mask", "gtmk"}, true, func(s *Server) object { return object{"tracemask": s.traceMask.Load()} }},
+		{[]string{"hash"}, false, func(*Server) object { return object{"digests": []any{}} }},
 		{[]string{"initial_configuration", "icfg"}, true, func(s *Server) object { return object{"initial_configuration": s.adminMembers()} }},
-		{[]string{"is_read_only", "isro"}, false, func(*Server) object { return object{"read_only": false} }},
+		{[]string{"is_read_only", "isro"}, false, func(s *Server) object { return object{"read_only": s.readsOnly()} }},
 		{[]string{"last_snapshot", "lsnp"}, true, (*Server).adminSnapshot},
 		{[]string{"leader", "lead"}, false, (*Server).adminLeader},
 		{[]string{"monitor", "mntr"}, false, func(s *Server) object {
@@ -99,6 +102,9 @@ func (s *Server) admin() http.Handler {
 		w.Header().Set("Content-Type", "text/html;charset=utf-8")
 		fmt.Fprint(w, links)
 	})
+	for _, name := range []string{"set_trace_mask", "stmk"} {
+		mux.HandleFunc("GET "+path.Join(s.cfg.adminURL, name), s.setTraceMask)
+	}
 	mux.HandleFunc("GET "+path.Join(s.cfg.adminURL, "{command}"), func(w http.ResponseWriter, r *http.Request) {
 		name := r.PathValue("command")
 		c, ok := commands[name]
@@ -106,19 +112,33 @@ func (s *Server) admin() http.Handler {
 		if ok {
 			answer = s.answer(c)
 		}
-		w.Header().Set("Content-Type", "application/json")
-		text := json.NewEncoder(w)
-		text.SetIndent("", "  ")
-		text.Encode(answer)
+		writeJSON(w, answer)
 	})
 	return mux
+}
+
+func writeJSON(w http.ResponseWriter, answer object) {
+	w.Header().Set("Content-Type", "application/json")
+	text := json.NewEncoder(w)
+	text.SetIndent("", "  ")
+	text.Encode(answer)
+}
+
+// setTraceMask is the only command with an argument.
+func (s *Server) setTraceMask(w http.ResponseWriter, r *http.Request) {
+	answer := object{"command": "set_trace_mask", "error": "setTraceMask requires long traceMask argument"}
+	if mask, err := strconv.ParseInt(r.FormValue("traceMask"), 10, 64); err == nil {
+		s.traceMask.Store(mask)
+		answer["tracemask"], answer["error"] = mask, nil
+	}
+	writeJSON(w, answer)
 }
 
 func (s *Server) answer(c adminCommand) object {
 	up := s.isUp()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if !up && !c.without {
+	if !up && !c.without && !s.readsOnly() {
 		return object{"command": c.names[0], "error": "This ZooKeeper instance is not currently serving requests"}
 	}
 	o := c.run(s)

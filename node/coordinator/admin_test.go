@@ -138,6 +138,9 @@ func TestWatchesAreListedByClientAndByPath(t *testing.T) {
 	if got := p.word("crst"); got != "Connection stats reset.\n" {
 		t.Errorf("crst %q", got)
 	}
+	if got := p.word("gtmk") + p.word("stmk\x00\x00\x00\x00\x00\x00\x00\x09") + p.word("gtmk") + p.word("hash"); got != "30699" {
+		t.Errorf("trace masks %q", got)
+	}
 	if got := p.word("dirs"); !strings.HasPrefix(got, "datadir_size: ") {
 		t.Errorf("dirs %q", got)
 	}

@@ -75,7 +75,7 @@ func (s *Server) adminStats() object {
 	data, logs := s.diskUse()
 	none := object{"last_buffer_size": -1, "min_buffer_size": -1, "max_buffer_size": -1}
 	o := object{
-		"version": versionLine, "read_only": false, "client_response": none, "node_count": s.nodeCount(),
+		"version": versionLine, "read_only": s.readsOnly(), "client_response": none, "node_count": s.nodeCount(),
 		"server_stats": object{
 			"packets_sent": s.stats.sent.Load(), "packets_received": s.stats.received.Load(), "fsync_threshold_exceed_count": 0,
 			"client_response_stats": none, "provider_null": false, "server_state": s.mode(),

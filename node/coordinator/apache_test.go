@@ -12,10 +12,19 @@ import (
 	"kdrill/testdata/need"
 )
 
-// startApache starts size nodes of Apache ZooKeeper with the configuration that ours would get.
+// startApache starts size nodes of Apache ZooKeeper with the configuration that ours would get; a setting JVM=… is a
+// system property.
 func startApache(t testing.TB, size int, settings ...string) *ensemble {
 	t.Helper()
-	command := need.ZooKeeper(t, "znode.container.checkIntervalMs=500")
+	properties := []string{"znode.container.checkIntervalMs=500"}
+	settings = slices.DeleteFunc(slices.Clone(settings), func(s string) bool {
+		property, ok := strings.CutPrefix(s, "JVM=")
+		if ok {
+			properties = append(properties, property)
+		}
+		return ok
+	})
+	command := need.ZooKeeper(t, properties...)
 	e := newEnsemble(t, size, append([]string{"initLimit=10", "syncLimit=5", "admin.enableServer=false"}, settings...)...)
 	for _, p := range e.nodes {
 		p.program = func() *exec.Cmd {

@@ -151,6 +151,7 @@ func (s *Server) Up(role quorum.Role) {
 	default:
 		close(s.up)
 		s.settled.Do(func() { go memory.ForgetStart() })
+		s.dropReaders()
 	}
 	s.log.Info("coordinator serving", "id", role.ID, "role", s.mode(), "leader", role.Leader, "term", role.Term, "client", s.addr)
 }
@@ -175,6 +176,8 @@ func (s *Server) mode() string {
 	switch {
 	case len(s.cfg.members) == 0:
 		return "standalone"
+	case s.readsOnly():
+		return "read-only"
 	case s.role.Leading():
 		return "leader"
 	case s.observes():

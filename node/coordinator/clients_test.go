@@ -1,7 +1,9 @@
 package coordinator
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -86,6 +88,40 @@ func TestKazooCreatesListsSetsWatchesAndDeletes(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), python, script, strings.Join(e.addresses(), ",")).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "journey done") {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Locks, elections, barriers, queues, counters and parties of kazoo go on when the leader is killed in the middle.
+func TestKazoosRecipesSurviveTheLossOfANode(t *testing.T) {
+	need.File(t, "/usr/share/doc/python3-kazoo", "python3-kazoo")
+	python := need.Program(t, "/usr/bin/python3", "python3")
+	e := startEnsemble(t, 3, "maxSessionTimeout=60000")
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	recipes := exec.CommandContext(ctx, python, filepath.Join("testdata", "recipes.py"), strings.Join(e.addresses(), ","))
+	var mistakes strings.Builder
+	recipes.Stderr = &mistakes
+	in, err := recipes.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := recipes.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := recipes.Start(); err != nil {
+		t.Fatal(err)
+	}
+	said := ""
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if said = lines.Text(); said == "lose" {
+			e.leader().kill()
+			e.leader()
+			io.WriteString(in, "lost\n")
+		}
+	}
+	if err := recipes.Wait(); err != nil || said != "done" {
+		t.Errorf("%v, last said %q\n%s", err, said, &mistakes)
 	}
 }
 

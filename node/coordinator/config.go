@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -34,6 +35,9 @@ type settings struct {
 	path                   string       // of the zoo.cfg
 	members                members.List // empty for a node on its own
 	version                int64        // of the members, as the file says
+	initLimit, syncLimit   int64        // shown only: Raft has limits of its own, see electionTicks
+	logLevel               slog.Level
+	readOnly               bool // reads are answered without a quorum too, to clients that accept that
 	rules                  state.Rules
 	superDigest            string        // who is super, as user:base64
 	reapEvery              time.Duration // how often containers are looked at
@@ -45,7 +49,7 @@ type settings struct {
 
 // known are names of Apache ZooKeeper's configuration that mean nothing here (yet).
 var known = []string{
-	"initLimit", "syncLimit", "electionAlg", "leaderServes", "connectToLearnerMasterLimit", "globalOutstandingLimit",
+	"electionAlg", "leaderServes", "connectToLearnerMasterLimit", "globalOutstandingLimit",
 	"preAllocSize", "commitLogCount", "maxCnxns", "clientPortListenBacklog", "secureClientPortAddress",
 	"observerMasterPort", "peerType", "quorumListenOnAllIPs",
 	"cnxTimeout", "fsync.warningthresholdms", "forceSync", "localSessionsEnabled", "localSessionsUpgradingEnabled", "sslQuorum",
@@ -57,7 +61,7 @@ var known = []string{
 
 var knownPrefixes = []string{
 	"autopurge.", "admin.", "metricsProvider.", "ssl.", "quorum.", "kerberos.", "group.", "weight.", "authProvider.", "jvm.", "zookeeper.",
-	"sslQuorum", "multiAddress.", "request_", "throttled", "connection", "throttle", "readOnlyMode",
+	"sslQuorum", "multiAddress.", "request_", "throttled", "connection", "throttle",
 }
 
 // load reads a zoo.cfg and the myid file beside the data.
@@ -74,6 +78,8 @@ func load(path string) (*settings, error) {
 	s.maxConnections = int(f.Int("maxClientCnxns", 60, 0, 1<<30))
 	s.snapCount = uint64(f.Int("snapCount", 10_000, 2, 1<<30))
 	s.snapRetain = int(f.Int("autopurge.snapRetainCount", 3, 1, 1000))
+	s.initLimit = f.Int("initLimit", 10, 0, 1<<31-1)
+	s.syncLimit = f.Int("syncLimit", 5, 0, 1<<31-1)
 	s.maxBuffer = int(f.Int("jute.maxbuffer", 0xfffff, 1024, 1<<28))
 	s.minSession = sessionLimit(f, "minSessionTimeout", 2*s.tick)
 	s.maxSession = sessionLimit(f, "maxSessionTimeout", 20*s.tick)
@@ -96,6 +102,8 @@ func load(path string) (*settings, error) {
 	if f.OneOf(prefixed(f, "skipACL"), "no", "yes", "true", "false") == "yes" { // Apache's own word
 		s.rules |= state.SkipACL
 	}
+	s.readLogLevel(f)
+	s.readOnly = f.Bool(prefixed(f, "readonlymode.enabled"), false)
 	s.readHTTP(f)
 	s.readMembers(f)
 	s.readTLS(f)
@@ -132,6 +140,23 @@ func (s *settings) readClientPort(f *config.File) {
 	if s.secureAddr == "" && (len(s.members) == 0 || slices.ContainsFunc(s.members, missing)) {
 		f.Require("clientPort")
 	}
+}
+
+// logLevels are log4j's.
+var logLevels = map[string]slog.Level{
+	"ALL": slog.LevelDebug, "TRACE": slog.LevelDebug, "DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo, "WARN": slog.LevelWarn,
+	"ERROR": slog.LevelError, "FATAL": slog.LevelError, "OFF": slog.LevelError + 1,
+}
+
+// readLogLevel reads the level of the log in log4j's form: a level, and appenders that mean nothing here.
+func (s *settings) readLogLevel(f *config.File) {
+	const key = "zookeeper.root.logger"
+	word, _, _ := strings.Cut(f.String(key, "INFO"), ",")
+	level, ok := logLevels[strings.ToUpper(strings.TrimSpace(word))]
+	if !ok {
+		f.Reject(key, "%q is none of TRACE, DEBUG, INFO, WARN, ERROR, OFF", word)
+	}
+	s.logLevel = level
 }
 
 // readHTTP reads what is served over HTTP. The admin server is off unless it is asked for: on one machine with several

@@ -32,6 +32,7 @@ type conn struct {
 	session atomic.Int64 // 0 until it is established
 	auth    []proto.ID   // changed by the reader, under the state's read lock
 
+	readOnly       atomic.Bool // there was no quorum when it came
 	received, sent atomic.Int64
 
 	out *socket.Out
@@ -154,7 +155,10 @@ func (c *conn) read(ctx context.Context) error {
 		return err
 	}
 	if word := string(first); c.server.words[word] != nil {
-		c.fourLetters(word)
+		if _, err := r.Discard(len(word)); err != nil {
+			return err
+		}
+		c.fourLetters(word, r)
 		return nil
 	}
 	var frame []byte

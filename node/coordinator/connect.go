@@ -28,10 +28,10 @@ func (c *conn) connect(ctx context.Context, frame []byte) error {
 	if r.Decode(d); d.Err() != nil {
 		return fmt.Errorf("connect request: %w", d.Err())
 	}
-	if !c.server.waitUp(ctx) {
-		return net.ErrClosed
-	}
 	timeout := min(max(time.Duration(r.TimeoutMs)*time.Millisecond, c.server.cfg.minSession), c.server.cfg.maxSession)
+	if !c.server.waitUp(ctx) {
+		return c.connectReadOnly(&r, timeout)
+	}
 	command := state.Command{Kind: state.Attach, Session: r.Session, TimeoutMs: int32(timeout.Milliseconds()), Password: bytes.Clone(r.Password)}
 	if r.Session == 0 {
 		command.Kind = state.CreateSession

@@ -162,6 +162,7 @@ func (p *process) signal(sig syscall.Signal) {
 	}
 }
 
+// ended says whether the process is no more.
 func (p *process) ended() bool {
 	select {
 	case <-p.exited:

@@ -1,7 +1,9 @@
 package coordinator
 
 import (
+	"encoding/binary"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"os"
@@ -25,7 +27,13 @@ func fourLetterWords() map[string]fourLetterWord {
 	return map[string]fourLetterWord{
 		"ruok": func(_ *Server, b *strings.Builder) { b.WriteString("imok") },
 		"srvr": srvr, "stat": stat, "mntr": mntr, "conf": conf, "cons": cons, "dump": dump, "envi": envi,
-		"isro": func(_ *Server, b *strings.Builder) { b.WriteString("rw") },
+		"isro": func(s *Server, b *strings.Builder) {
+			if s.readsOnly() {
+				b.WriteString("ro")
+				return
+			}
+			b.WriteString("rw")
+		},
 		"srst": func(s *Server, b *strings.Builder) {
 			s.stats.reset()
 			b.WriteString("Server stats reset.\n")
@@ -39,6 +47,9 @@ func fourLetterWords() map[string]fourLetterWord {
 			fmt.Fprintf(b, "datadir_size: %d\nlogdir_size: %d\n", data, logs)
 		},
 		"wchc": wchc, "wchp": wchp,
+		"gtmk": func(s *Server, b *strings.Builder) { fmt.Fprint(b, s.traceMask.Load()) },
+		"stmk": func(s *Server, b *strings.Builder) { fmt.Fprint(b, s.traceMask.Load()) },
+		"hash": func(*Server, *strings.Builder) {}, // no digests are kept, as at Apache's with digest.enabled=false
 		"wchs": func(s *Server, b *strings.Builder) {
 			conns, paths, total := s.watches.count()
 			fmt.Fprintf(b, "%d connections watching %d paths\nTotal watches:%d\n", conns, paths, total)
@@ -49,15 +60,22 @@ func fourLetterWords() map[string]fourLetterWord {
 // withoutQuorum are the words that make sense when the node does not serve.
 var withoutQuorum = []string{"ruok", "conf", "envi", "isro"}
 
-// fourLetters answers a word; the connection ends then.
-func (c *conn) fourLetters(word string) {
+// fourLetters answers a word; the connection ends then. stmk is followed by the mask, eight bytes.
+func (c *conn) fourLetters(word string, rest io.Reader) {
 	s := c.server
+	if mask := make([]byte, 8); word == "stmk" && s.answers(word) {
+		if _, err := io.ReadFull(rest, mask); err != nil {
+			return
+		}
+		s.traceMask.Store(int64(binary.BigEndian.Uint64(mask)))
+	}
 	var b strings.Builder
 	up := s.isUp()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	up = up || s.readsOnly()
 	switch {
-	case !s.cfg.words[word] && !s.cfg.words["*"]:
+	case !s.answers(word):
 		fmt.Fprintf(&b, "%s is not executed because it is not in the whitelist.\n", word)
 	case word == "isro" && !up:
 		b.WriteString("null")
@@ -68,6 +86,9 @@ func (c *conn) fourLetters(word string) {
 	}
 	c.raw(b.String())
 }
+
+// answers says whether the whitelist has a word.
+func (s *Server) answers(word string) bool { return s.cfg.words[word] || s.cfg.words["*"] }
 
 // raw queues bytes that are not a frame.
 func (c *conn) raw(text string) {
@@ -171,7 +192,9 @@ func conf(s *Server, b *strings.Builder) {
 		if s.observes() {
 			kind = 1
 		}
-		fmt.Fprintf(b, "electionAlg=3\npeerType=%d\nmembership: \n%s\n", kind, s.membership())
+		me, _ := s.machine.Members().Find(s.cfg.id)
+		fmt.Fprintf(b, "initLimit=%d\nsyncLimit=%d\n", s.cfg.initLimit, s.cfg.syncLimit)
+		fmt.Fprintf(b, "electionAlg=3\nelectionPort=%s\nquorumPort=%s\npeerType=%d\nmembership: \n%s\n", me.ElectionPort, me.QuorumPort, kind, s.membership())
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -167,7 +168,7 @@ func (v *havoc) strike() string {
 	}
 	p := v.nodes[i]
 	hold := time.Duration(100+v.r.IntN(900)) * time.Millisecond
-	switch v.r.IntN(7) {
+	switch v.r.IntN(9) {
 	case 0, 1:
 		p.kill()
 		<-time.After(hold)
@@ -199,6 +200,10 @@ func (v *havoc) strike() string {
 		j := (i + 1 + v.r.IntN(len(v.nodes)-1)) % len(v.nodes)
 		v.cut([]*link{v.links[i][j], v.links[j][i]}, hold)
 		return fmt.Sprintf("link of %d and %d cut", p.id, v.nodes[j].id)
+	case 6:
+		return v.fillDisk(p)
+	case 7:
+		return v.loseTail(p)
 	}
 	p.kill()
 	tear(v.t, p)
@@ -221,6 +226,71 @@ func (v *havoc) cut(links []*link, hold time.Duration) {
 	}
 }
 
+// fillDisk lets a node run without space for its log: it stops at its first write.
+func (v *havoc) fillDisk(p *process) string {
+	p.kill()
+	p.start("COORDINATOR_FILE_LIMIT=4096")
+	eventually(v.t, "a node without space stops", p.ended)
+	if !strings.Contains(p.log.String(), "write-ahead log") {
+		v.t.Errorf("node %d does not say why it stops:\n%s", p.id, p.log)
+	}
+	p.start()
+	return fmt.Sprintf("full disk of %d", p.id)
+}
+
+// loseTail takes from a node what it has acknowledged last, once the others have it too: more than a majority can lose
+// nobody promises. If the node knows that it had more, it says what to do, and that is done.
+func (v *havoc) loseTail(p *process) string {
+	p.kill()
+	for _, other := range v.nodes {
+		if other != p {
+			v.catchUp(other)
+		}
+	}
+	logs, err := filepath.Glob(filepath.Join(p.dir, folder, "log-*"))
+	if err != nil || len(logs) == 0 {
+		v.t.Fatal(logs, err)
+	}
+	last := logs[len(logs)-1]
+	b, err := os.ReadFile(last)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	content := len(bytes.TrimRight(b, "\x00"))
+	if err := os.Truncate(last, int64(content/2+v.r.IntN(content/2+1))); err != nil {
+		v.t.Fatal(err)
+	}
+	p.start()
+	how := "lost log tail"
+	eventually(v.t, "a node without its log's tail serves, or says why not", func() bool { return p.ended() || p.mode() != "" })
+	if p.ended() {
+		if !strings.Contains(p.log.String(), "empty the folder so that the node copies everything") {
+			v.t.Fatalf("node %d:\n%s", p.id, p.log)
+		}
+		if err := os.RemoveAll(filepath.Join(p.dir, folder)); err != nil {
+			v.t.Fatal(err)
+		}
+		p.start()
+		how = "lost log"
+	}
+	v.catchUp(p)
+	return fmt.Sprintf("%s of %d", how, p.id)
+}
+
+// catchUp waits until a node has all that was acknowledged when it began.
+func (v *havoc) catchUp(p *process) {
+	v.t.Helper()
+	eventually(v.t, fmt.Sprintf("node %d catches up", p.id), func() bool {
+		c, _, err := zk.Connect([]string{p.client}, 10*time.Second, zk.WithLogger(silent{}))
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		defer c.Close()
+		_, err = c.Sync("/")
+		return err == nil
+	})
+}
+
 // tear puts half a frame behind what a node has written last.
 func tear(t testing.TB, p *process) {
 	t.Helper()
@@ -241,7 +311,7 @@ func tear(t testing.TB, p *process) {
 	}
 }
 
-// Clients read and write while nodes are killed, stopped, cut off and their logs torn: what they heard is a
+// Clients read and write while nodes are killed, stopped, cut off, their logs torn or shortened and their disks full: what they heard is a
 // linearizable history, every acknowledged znode is there at the end, and no session has expired.
 // COORDINATOR_FAULTS=200 makes it long.
 func TestHistoriesUnderFaultsAreLinearizable(t *testing.T) {

@@ -93,7 +93,7 @@ func TestRepliesKeepTheOrderOfRequests(t *testing.T) {
 		add(11+5*i, proto.OpSetData, (&proto.SetData{Path: "/x", Version: i*2 + 1}).Encode)
 		add(12+5*i, proto.OpExists, path)
 		add(13+5*i, proto.OpSync, func(e *proto.Encoder) { e.String("/x") })
-		add(14+5*i, proto.OpSASL, path)
+		add(14+5*i, 999, path)
 	}
 	go c.Write(out)
 	for i := range int32(5 * rounds) {

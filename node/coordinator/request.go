@@ -20,7 +20,10 @@ func (c *conn) request(frame []byte) error {
 		return fmt.Errorf("request: %w", d.Err())
 	}
 	s := c.server
-	s.tracker.Touch(c.session.Load())
+	readOnly := c.readOnly.Load()
+	if !readOnly {
+		s.tracker.Touch(c.session.Load())
+	}
 	start := time.Now()
 	switch op {
 	case proto.OpPing:
@@ -30,6 +33,10 @@ func (c *conn) request(frame []byte) error {
 		return nil
 	case proto.OpCreate, proto.OpCreate2, proto.OpDelete, proto.OpSetData, proto.OpSetACL, proto.OpCheck, proto.OpMulti, proto.OpCloseSession,
 		proto.OpCreateContainer, proto.OpCreateTTL, proto.OpReconfig:
+		if readOnly {
+			c.refuse(xid, op)
+			return nil
+		}
 		return c.propose(xid, op, d.Rest(), start)
 	}
 	if !c.settle(0) {
@@ -38,7 +45,14 @@ func (c *conn) request(frame []byte) error {
 	switch op {
 	case proto.OpAuth:
 		return c.authenticate(xid, d)
+	case proto.OpSASL:
+		c.sasl(xid, d)
+		return nil
 	case proto.OpSync:
+		if readOnly {
+			c.refuse(xid, op)
+			return nil
+		}
 		return c.sync(xid, d)
 	}
 	read := reads[op]
@@ -162,6 +176,17 @@ func (c *conn) authenticate(xid int32, d *proto.Decoder) error {
 		return errAuth
 	}
 	return nil
+}
+
+// sasl answers a token as Apache does where no login is configured: with none, which leaves the client as it was.
+func (c *conn) sasl(xid int32, d *proto.Decoder) {
+	code := proto.OK
+	if d.Buffer(); d.Err() != nil {
+		code = proto.MarshallingError
+	}
+	c.server.mu.RLock()
+	defer c.server.mu.RUnlock()
+	c.reply(xid, 0, code, func(e *proto.Encoder) { e.Buffer(nil) })
 }
 
 // is adds an identity to those of the client. The caller holds the state's read lock.

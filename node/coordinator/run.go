@@ -29,7 +29,7 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(out, nil))
+	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: s.logLevel}))
 	for _, e := range s.unused {
 		log.Info("setting known to ZooKeeper, not used", "key", e.Key, "line", e.Line)
 	}

@@ -431,6 +431,7 @@ func sceneQuota(p *player) {
 
 func sceneOdd(p *player) {
 	p.raw("a", "reconfig", proto.OpReconfig, reconfigBody())
+	p.do("a", "sasl", proto.OpSASL, func(e *proto.Encoder) { e.Buffer([]byte("token")) }, showBuffer)
 	p.read("a", proto.OpSync, "/nowhere", false, showString)
 	p.read("a", proto.OpSync, "", false, showString)
 	p.read("a", proto.OpExists, "/m", false, showStat)

@@ -19,17 +19,18 @@ import (
 
 // Server answers the clients of one node and is the quorum's [quorum.Applier].
 type Server struct {
-	cfg     *settings
-	log     *slog.Logger
-	addr    string // where clients connect
-	quorum  *quorum.Node
-	tracker *session.Tracker
-	watches *watches
-	started time.Time
-	settled sync.Once // the node has served once
-	stats   stats
-	lastID  atomic.Int64 // of sessions made here
-	words   map[string]fourLetterWord
+	cfg       *settings
+	log       *slog.Logger
+	addr      string // where clients connect
+	quorum    *quorum.Node
+	tracker   *session.Tracker
+	watches   *watches
+	started   time.Time
+	settled   sync.Once // the node has served once
+	stats     stats
+	lastID    atomic.Int64 // of sessions made here
+	traceMask atomic.Int64 // what gtmk tells and stmk sets; Apache traces by it, here the log level decides alone
+	words     map[string]fourLetterWord
 
 	mu       sync.RWMutex
 	machine  *state.Machine
@@ -54,6 +55,7 @@ func newServer(s *settings, log *slog.Logger, addr string) *Server {
 		conns: map[*conn]struct{}{}, perHost: map[string]int{},
 	}
 	srv.words = fourLetterWords()
+	srv.traceMask.Store(306) // Apache's default
 	srv.lastID.Store(int64(uint64(now.UnixMilli())<<24>>8 | s.id<<56))
 	return srv
 }

@@ -73,6 +73,7 @@ const (
 	InvalidACL              Code = -114
 	AuthFailed              Code = -115
 	SessionMoved            Code = -118
+	NotReadOnly             Code = -119
 	NoWatcher               Code = -121
 	ReconfigDisabled        Code = -123
 	QuotaExceeded           Code = -125
@@ -85,7 +86,8 @@ var codeNames = map[Code]string{
 	NoNode: "no node", NoAuth: "no auth", BadVersion: "bad version", NoChildrenForEphemerals: "no children for ephemerals",
 	NodeExists: "node exists", NotEmpty: "not empty", SessionExpired: "session expired", InvalidACL: "invalid acl",
 	AuthFailed: "auth failed", SessionMoved: "session moved",
-	NoWatcher: "no watcher", ReconfigDisabled: "reconfig disabled", QuotaExceeded: "quota exceeded",
+	NotReadOnly: "not in read-only mode",
+	NoWatcher:   "no watcher", ReconfigDisabled: "reconfig disabled", QuotaExceeded: "quota exceeded",
 }
 
 func (c Code) String() string {

@@ -110,6 +110,7 @@ type ConnectResponse struct {
 	Session     int64
 	Password    []byte
 	HasReadOnly bool
+	ReadOnly    bool
 }
 
 // Encode appends the record.
@@ -119,7 +120,7 @@ func (r *ConnectResponse) Encode(e *Encoder) {
 	e.Long(r.Session)
 	e.Buffer(r.Password)
 	if r.HasReadOnly {
-		e.Bool(false)
+		e.Bool(r.ReadOnly)
 	}
 }
 

@@ -211,6 +211,16 @@ func (h *history) after(s mark) ([]*raftpb.Entry, error) {
 	return h.entries[s.index+1-first:], nil
 }
 
+// disagrees says whether the entries end elsewhere than a snapshot does: the node died before it could note that the
+// leader's snapshot replaces them, or the last of them are lost.
+func (h *history) disagrees(s mark) bool {
+	if len(h.entries) == 0 {
+		return false
+	}
+	last := h.entries[len(h.entries)-1]
+	return last.GetIndex() != s.index || last.GetTerm() != s.term
+}
+
 // committed brings the commit index in line with a snapshot, all of which is committed, and count entries after it. The
 // index is written late, so it may be behind the snapshot; it is never ahead of the entries unless some were lost.
 func committed(state *raftpb.HardState, snapshot, count uint64) (*raftpb.HardState, error) {

@@ -97,7 +97,16 @@ func Open(cfg Config, genesis *raftpb.ConfState) (*Store, Recovery, error) {
 	if h.cut > 0 {
 		found.TruncatedFile = filepath.Join(cfg.LogDir, fileName("log", h.segments[len(h.segments)-1].number))
 	}
-	return s, found, s.openSegment(h)
+	if err := s.openSegment(h); err != nil {
+		return nil, Recovery{}, err
+	}
+	if len(entries) == 0 && h.disagrees(snap.mark) { // what is appended next continues the snapshot, not what stands there
+		s.reached(snap.index)
+		if err := s.write(appendMark(nil, snap.mark)); err != nil {
+			return nil, Recovery{}, err
+		}
+	}
+	return s, found, nil
 }
 
 // openSegment cuts a torn tail off the last segment and continues it.

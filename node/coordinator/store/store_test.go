@@ -265,6 +265,27 @@ func TestACrashBetweenTheSnapshotAndItsMark(t *testing.T) {
 	}
 }
 
+// A snapshot that is ahead of the log, since the node died before it noted that the snapshot is the leader's or since
+// the log's end is lost, is what the log continues from then on.
+func TestALogThatEndsBeforeTheSnapshotGoesOnBehindIt(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, config(dir))
+	appendAll(t, s, Batch{State: hardState(1, 1, 3), Entries: entries(1, 1, 5)})
+	if err := s.writeSnapshot(mark{9, 2}, trio, []byte("theirs")); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	s, _ = open(t, config(dir))
+	appendAll(t, s, Batch{State: hardState(2, 0, 10), Entries: entries(2, 10, 11)})
+	for range 2 {
+		s.Close()
+		s, _ = open(t, config(dir))
+		if got := content(t, s); got != "2/10 2/11" {
+			t.Errorf("after the snapshot at 9: %s", got)
+		}
+	}
+}
+
 // What the node says to have committed is on disk, whenever it dies.
 func TestTheCommitIndexIsThatOfTheLogAndTheSnapshot(t *testing.T) {
 	commit := func(t *testing.T, c Config) uint64 {
