@@ -16,6 +16,7 @@ import (
 	"kdrill/node/config"
 	"kdrill/node/coordinator/members"
 	"kdrill/node/coordinator/state"
+	"kdrill/node/coordinator/store"
 )
 
 // settings is a zoo.cfg.
@@ -27,9 +28,11 @@ type settings struct {
 	secureAddr             string      // "" if there are none
 	tls                    *tls.Config // of secureAddr
 	maxConnections         int         // per address, 0 for no limit
+	allConnections         int         // of all addresses, 0 for no limit
 	minSession, maxSession time.Duration
 	snapCount              uint64
 	snapRetain             int
+	purgeEvery             time.Duration   // between removals of old snapshots; 0: whenever there is a new one
 	words                  map[string]bool // four-letter words that are answered
 	maxBuffer              int
 	path                   string       // of the zoo.cfg
@@ -50,7 +53,10 @@ type settings struct {
 // known are names of Apache ZooKeeper's configuration that mean nothing here (yet).
 var known = []string{
 	"electionAlg", "leaderServes", "connectToLearnerMasterLimit", "globalOutstandingLimit",
-	"preAllocSize", "commitLogCount", "maxCnxns", "clientPortListenBacklog", "secureClientPortAddress",
+	"preAllocSize", "commitLogCount", "txnLogSizeLimitInKb", "oraclePath", "maxTimeToWaitForEpoch", "clientTcpKeepAlive",
+	"largeRequestMaxBytes", "largeRequestThreshold", "maxWriteQueuePollTime", "forward_learner_requests_to_commit_processor_disabled",
+	"serializeLastProcessedZxid.enabled", "quorumCnxnTimeoutMs", "electionPortBindRetry", "digest.enabled", "bitHashCacheSize",
+	"outstandingHandshake.limit", "maxInProcessingDeadWatchers", "clientPortListenBacklog", "secureClientPortAddress",
 	"observerMasterPort", "peerType", "quorumListenOnAllIPs",
 	"cnxTimeout", "fsync.warningthresholdms", "forceSync", "localSessionsEnabled", "localSessionsUpgradingEnabled", "sslQuorum",
 	"portUnification", "traceFile", "emulate353TTLNodes", "serverCnxnFactory", "authProvider",
@@ -60,7 +66,8 @@ var known = []string{
 }
 
 var knownPrefixes = []string{
-	"autopurge.", "admin.", "metricsProvider.", "ssl.", "quorum.", "kerberos.", "group.", "weight.", "authProvider.", "jvm.", "zookeeper.",
+	"admin.", "znode.container.", "learner.", "leader.", "observer.", "fastleader.", "commitProcessor.", "requestThrottle", "requestStale",
+	"watcherClean", "snapshot.", "netty.", "nio.", "X509AuthenticationProvider.", "DigestAuthenticationProvider.", "metricsProvider.", "ssl.", "quorum.", "kerberos.", "group.", "weight.", "authProvider.", "jvm.", "zookeeper.",
 	"sslQuorum", "multiAddress.", "request_", "throttled", "connection", "throttle",
 }
 
@@ -78,6 +85,10 @@ func load(path string) (*settings, error) {
 	s.maxConnections = int(f.Int("maxClientCnxns", 60, 0, 1<<30))
 	s.snapCount = uint64(f.Int("snapCount", 10_000, 2, 1<<30))
 	s.snapRetain = int(f.Int("autopurge.snapRetainCount", 3, 1, 1000))
+	if s.purgeEvery = time.Duration(f.Int("autopurge.purgeInterval", 0, 0, 1_000_000)) * time.Hour; f.Has("autopurge.purgeInterval") && s.purgeEvery == 0 {
+		s.purgeEvery = store.Never // so Apache takes an explicit 0; without the line old snapshots go with each new one
+	}
+	s.allConnections = int(f.Int(prefixed(f, "maxCnxns"), 0, 0, 1<<30))
 	s.initLimit = f.Int("initLimit", 10, 0, 1<<31-1)
 	s.syncLimit = f.Int("syncLimit", 5, 0, 1<<31-1)
 	s.maxBuffer = int(f.Int("jute.maxbuffer", 0xfffff, 1024, 1<<28))

@@ -43,7 +43,6 @@ func playReadOnly(t *testing.T, e *ensemble) []string {
 	var lines []string
 	note := func(format string, args ...any) {
 		lines = append(lines, fmt.Sprintf(format, args...))
-		t.Log(lines[len(lines)-1])
 	}
 	p := e.nodes[0]
 	before := dial(t, p.client)
@@ -123,13 +122,6 @@ with a quorum again: ends true
 the session from before lives: true`
 	if got := strings.Join(ours, "\n"); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
-	}
-	if testing.Short() {
-		return
-	}
-	apache := startApache(t, 3, append(settings, "JVM=readonlymode.enabled=true")...)
-	if theirs := strings.Join(playReadOnly(t, apache), "\n"); theirs != want {
-		t.Errorf("Apache\n%s\nwant\n%s", theirs, want)
 	}
 }
 

@@ -94,7 +94,7 @@ func newNode(s *settings, log *slog.Logger) (n *node, err error) {
 	}()
 	st, found, err := store.Open(store.Config{
 		LogDir: filepath.Join(s.logDir, folder), SnapshotDir: filepath.Join(s.dataDir, folder),
-		SegmentBytes: 4 << 20, Trailing: min(1000, s.snapCount), Snapshots: s.snapRetain, Log: log,
+		SegmentBytes: 4 << 20, Trailing: min(1000, s.snapCount), Snapshots: s.snapRetain, PurgeEvery: s.purgeEvery, Log: log,
 	}, s.quorumMembers(s.members).Genesis())
 	if err != nil {
 		return nil, err

@@ -98,7 +98,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener) error {
 		c := newConn(s, nc)
 		if !s.admit(c) {
 			s.stats.rejected.Add(1)
-			s.log.Warn("too many connections of one address, refused", "remote", nc.RemoteAddr(), "maxClientCnxns", s.cfg.maxConnections)
+			s.log.Warn("too many connections, refused", "remote", nc.RemoteAddr(), "maxClientCnxns", s.cfg.maxConnections, "maxCnxns", s.cfg.allConnections)
 			nc.Close()
 			continue
 		}
@@ -112,7 +112,7 @@ func (s *Server) accept(ctx context.Context, l net.Listener) error {
 func (s *Server) admit(c *conn) bool {
 	s.connMu.Lock()
 	defer s.connMu.Unlock()
-	if s.cfg.maxConnections > 0 && s.perHost[c.host] >= s.cfg.maxConnections {
+	if s.cfg.maxConnections > 0 && s.perHost[c.host] >= s.cfg.maxConnections || s.cfg.allConnections > 0 && len(s.conns) >= s.cfg.allConnections {
 		return false
 	}
 	s.perHost[c.host]++

@@ -75,3 +75,18 @@ func TestAListChanges(t *testing.T) {
 		}
 	}
 }
+
+func FuzzRead(f *testing.F) {
+	f.Add("server.1=a:1:2:participant;0.0.0.0:3\nserver.2=[::1]:1:2:observer\nversion=1f")
+	f.Add("server.1=a:1,server.1=b:1:2;3")
+	f.Fuzz(func(t *testing.T, text string) {
+		l, version, err := Read(text)
+		if err != nil {
+			return
+		}
+		again, v, err := Read(l.Text(version))
+		if err != nil || v != version || again.Text(v) != l.Text(version) {
+			t.Errorf("%q reads back as %q: %v", l.Text(version), again.Text(v), err)
+		}
+	})
+}

@@ -164,3 +164,21 @@ func FuzzMulti(f *testing.F) {
 		}
 	})
 }
+
+func FuzzDecode(f *testing.F) {
+	m := New([]byte(pair))
+	open(m, 7)
+	f.Add(body(m.Encode))
+	m.Apply(1, node, reconfig("server.3=c:1:2;3", "", "", -1, allowed))
+	f.Add(body(m.Encode))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := Decode(proto.NewDecoder(b))
+		if err != nil {
+			return
+		}
+		again, err := Decode(proto.NewDecoder(body(m.Encode)))
+		if err != nil || !cmp.Equal(body(m.Encode), body(again.Encode)) {
+			t.Errorf("does not read back: %v", err)
+		}
+	})
+}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -19,13 +20,17 @@ import (
 
 // Config says where and how much to keep.
 type Config struct {
-	LogDir       string // segments
-	SnapshotDir  string // snapshots; may be the same
-	SegmentBytes int64  // a segment longer than this is followed by a new one
-	Trailing     uint64 // entries before a snapshot that stay for followers that lag a little
-	Snapshots    int    // snapshots that stay, at least 1
+	LogDir       string        // segments
+	SnapshotDir  string        // snapshots; may be the same
+	SegmentBytes int64         // a segment longer than this is followed by a new one
+	Trailing     uint64        // entries before a snapshot that stay for followers that lag a little
+	Snapshots    int           // snapshots that stay, at least 1
+	PurgeEvery   time.Duration // least time between two removals of old snapshots and segments; [Never] keeps all
 	Log          *slog.Logger
 }
+
+// Never is a PurgeEvery.
+const Never time.Duration = -1
 
 // trailingBytes bounds the memory that Trailing entries may hold.
 const trailingBytes = 4 << 20
@@ -48,7 +53,8 @@ type Store struct {
 	segments []segment // the last one is the file
 	frame    []byte    // scratch
 	latest   *raftpb.HardState
-	failed   error // once writing has failed nothing is written any more
+	purged   time.Time // when files were removed last; only SaveSnapshot knows it
+	failed   error     // once writing has failed nothing is written any more
 
 	// A changed commit index alone need not be durable. It waits here for the next frame, so that a frame is
 	// only ever written behind a durable one.
@@ -361,6 +367,10 @@ func (s *Store) SaveSnapshot(index uint64, conf *raftpb.ConfState, data []byte, 
 	if err := s.Compact(index - trailing); err != nil && !errors.Is(err, raft.ErrCompacted) {
 		return err
 	}
+	if s.cfg.PurgeEvery == Never || time.Since(s.purged) < s.cfg.PurgeEvery {
+		return nil
+	}
+	s.purged = time.Now()
 	return s.purge()
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -227,6 +229,33 @@ func TestTheNodesAreThoseOfTheSnapshot(t *testing.T) {
 	}
 }
 
+func TestOldSnapshotsGoWhenItIsTime(t *testing.T) {
+	for every, want := range map[time.Duration][2]int{0: {2, 2}, Never: {6, 7}, time.Hour: {6, 2}} {
+		c := config(t.TempDir())
+		c.PurgeEvery = every
+		s, _ := open(t, c)
+		save := func(index uint64) int {
+			appendAll(t, s, Batch{State: hardState(1, 1, index-1), Entries: entries(1, index, index)})
+			if err := s.SaveSnapshot(index, trio, nil, false); err != nil {
+				t.Fatal(err)
+			}
+			left, err := files(c.SnapshotDir, "snapshot")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(left)
+		}
+		left := 0
+		for i := range uint64(6) {
+			left = save(i + 1)
+		}
+		s.purged = s.purged.Add(-2 * time.Hour)
+		if later := save(7); left != want[0] || later != want[1] {
+			t.Errorf("every %v: %d snapshots stay, and %d two hours later; want %v", every, left, later, want)
+		}
+	}
+}
+
 func TestASnapshotOfTheLeaderReplacesTheLog(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, config(dir))
@@ -407,5 +436,30 @@ func FuzzReplay(f *testing.F) {
 			}
 		}
 		readRecords(b)
+	})
+}
+
+func FuzzSnapshotFile(f *testing.F) {
+	dir := f.TempDir()
+	s := &Store{cfg: config(dir)}
+	if err := s.writeSnapshot(mark{6, 2}, trio, []byte("state")); err != nil {
+		f.Fatal(err)
+	}
+	path := filepath.Join(dir, fileName("snapshot", 6))
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	payload, _, _ := cutFrame(whole)
+	f.Add(payload)
+	f.Add(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, 6), 2)) // of the time before nodes were written down
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		if err := os.WriteFile(path, appendFrame(nil, payload), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		found, err := readSnapshot(path)
+		if err == nil && len(found.data) > len(payload) {
+			t.Errorf("%d bytes of %d", len(found.data), len(payload))
+		}
 	})
 }
