@@ -30,6 +30,7 @@ func (c *conn) connect(ctx context.Context, frame []byte) error {
 	}
 	timeout := min(max(time.Duration(r.TimeoutMs)*time.Millisecond, c.server.cfg.minSession), c.server.cfg.maxSession)
 	if !c.server.waitUp(ctx) {
+		defer c.out.Flush()
 		return c.connectReadOnly(&r, timeout)
 	}
 	command := state.Command{Kind: state.Attach, Session: r.Session, TimeoutMs: int32(timeout.Milliseconds()), Password: bytes.Clone(r.Password)}
