@@ -24,7 +24,7 @@ type partition struct {
 	traffic *traffic // of the topic
 
 	writer  sync.Mutex    // held while the log changes at its end, and while the role does
-	markers map[int64]int // appended here, by producer; guarded by writer
+	markers map[int64]int // appended here in this term, by producer, for guards; guarded by writer
 
 	mu             sync.Mutex // guards what follows; the roles change with writer held as well
 	topicID        [16]byte
@@ -53,12 +53,11 @@ type appended struct {
 
 // append adds batches as leader. With epoch >= 0 only the leader of that epoch does.
 func (p *partition) append(batches []byte, origin log.Origin, acks int16, epoch int32) appended {
-	return p.appendGuarded(batches, origin, acks, epoch, -1)
+	return p.appendGuarded(batches, origin, acks, epoch, nil)
 }
 
-// appendGuarded is append for a batch whose transaction was verified while the partition had that many of its producer's
-// markers; -1 is any number.
-func (p *partition) appendGuarded(batches []byte, origin log.Origin, acks int16, epoch int32, guard int) appended {
+// appendGuarded is append for a batch whose transaction was verified when there was this guard; nil if it was not.
+func (p *partition) appendGuarded(batches []byte, origin log.Origin, acks int16, epoch int32, verified *Guard) appended {
 	p.writer.Lock()
 	defer p.writer.Unlock()
 	p.mu.Lock()
@@ -70,9 +69,11 @@ func (p *partition) appendGuarded(batches []byte, origin log.Origin, acks int16,
 	if err != nil {
 		return appended{err: err}
 	}
-	if guard >= 0 {
-		if b, ok := firstBatch(batches); ok && p.markers[b.ProducerID()] != guard && !p.log.InTransaction(b.ProducerID()) {
-			return appended{err: kerr.InvalidTxnState}
+	if verified != nil {
+		if b, ok := firstBatch(batches); ok {
+			if err := p.stands(*verified, term, b.ProducerID()); err != nil {
+				return appended{err: err}
+			}
 		}
 	}
 	if b, ok := firstBatch(batches); ok && origin == log.FromCoordinator && b.Control() {
@@ -207,6 +208,7 @@ func (p *partition) becomeFollower(leader, leaderEpoch, partitionEpoch int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.resign(notLeader)
+	p.markers = nil // guards of this term do not stand any more
 	p.end = end
 	p.leader, p.leaderEpoch, p.partitionEpoch, p.following = leader, leaderEpoch, partitionEpoch, leader >= 0
 }

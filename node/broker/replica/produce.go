@@ -54,7 +54,7 @@ type produced struct {
 	ack ack
 }
 
-func (r *Replicas) appendAll(req *kmsg.ProduceRequest, wrong map[key]error, guards map[key]int) []produced {
+func (r *Replicas) appendAll(req *kmsg.ProduceRequest, wrong map[key]error, guards map[key]*Guard) []produced {
 	count := 0
 	for i := range req.Topics {
 		count += len(req.Topics[i].Partitions)
@@ -63,21 +63,18 @@ func (r *Replicas) appendAll(req *kmsg.ProduceRequest, wrong map[key]error, guar
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		for j := range t.Partitions {
-			k, guard := key{Topic: t.Topic, Partition: t.Partitions[j].Partition}, -1
+			k := key{Topic: t.Topic, Partition: t.Partitions[j].Partition}
 			if err := wrong[k]; err != nil {
 				parts = append(parts, produced{appended: appended{err: err}})
 				continue
 			}
-			if n, ok := guards[k]; ok {
-				guard = n
-			}
-			parts = append(parts, r.appendOne(req, k, t.Partitions[j].Records, guard))
+			parts = append(parts, r.appendOne(req, k, t.Partitions[j].Records, guards[k]))
 		}
 	}
 	return parts
 }
 
-func (r *Replicas) appendOne(req *kmsg.ProduceRequest, k key, records []byte, guard int) (out produced) {
+func (r *Replicas) appendOne(req *kmsg.ProduceRequest, k key, records []byte, verified *Guard) (out produced) {
 	switch {
 	case req.Acks < -1 || req.Acks > 1:
 		out.err = kerr.InvalidRequiredAcks
@@ -95,7 +92,7 @@ func (r *Replicas) appendOne(req *kmsg.ProduceRequest, k key, records []byte, gu
 		out.err = r.missing(k)
 		return out
 	}
-	out.appended = out.p.appendGuarded(records, log.FromClient, req.Acks, noEpoch, guard)
+	out.appended = out.p.appendGuarded(records, log.FromClient, req.Acks, noEpoch, verified)
 	out.p.traffic.produced(len(records), &out.appended)
 	return out
 }

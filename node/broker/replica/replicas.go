@@ -212,7 +212,7 @@ func (r *Replicas) retain(now time.Time) {
 		} else if n > 0 {
 			r.log.Info("segments deleted by retention", "partition", p.String(), "segments", n, "start", p.log.Start())
 		}
-		p.log.ExpireProducers(now)
+		p.expireProducers(now)
 	}
 }
 

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -119,9 +120,16 @@ type Verification struct {
 	Partitions      []log.TopicPartition
 }
 
-// unverified are what a producer's transaction would begin in with a request, of the partitions led here. Each gets a
-// guard: should a marker get there before the coordinator has answered, then the transaction is over that was asked about.
-func (r *Replicas) unverified(req *kmsg.ProduceRequest) (v Verification, guards map[key]int) {
+// A Guard is what a leader knew of a producer when a transaction's coordinator was asked. Should a marker get here before
+// the batch, or to another leader meanwhile, then the transaction is over that was asked about.
+type Guard struct {
+	term    int // of the leader
+	markers int // of the producer, in this term
+}
+
+// unverified are what a producer's transaction would begin in with a request, of the partitions led here, with a guard
+// for each.
+func (r *Replicas) unverified(req *kmsg.ProduceRequest) (v Verification, guards map[key]*Guard) {
 	for i := range req.Topics {
 		t := &req.Topics[i]
 		for j := range t.Partitions {
@@ -131,12 +139,12 @@ func (r *Replicas) unverified(req *kmsg.ProduceRequest) (v Verification, guards 
 			if p == nil || !ok || !b.Transactional() {
 				continue
 			}
-			guard, open := p.guard(b.ProducerID())
-			if open {
+			guard := p.guard(b.ProducerID())
+			if guard == nil {
 				continue
 			}
 			if guards == nil {
-				guards = map[key]int{}
+				guards = map[key]*Guard{}
 			}
 			guards[k] = guard
 			v.ProducerID, v.ProducerEpoch = b.ProducerID(), b.ProducerEpoch()
@@ -153,16 +161,49 @@ func firstBatch(records []byte) (log.Batch, bool) {
 	return nil, false
 }
 
-// guard tells whether a producer has an open transaction here, or else how many markers there were.
-func (p *partition) guard(producerID int64) (guard int, open bool) {
+// guard is nil if a producer has an open transaction here.
+func (p *partition) guard(producerID int64) *Guard {
 	p.writer.Lock()
 	defer p.writer.Unlock()
-	return p.markers[producerID], p.log.InTransaction(producerID)
+	if p.log.InTransaction(producerID) {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return &Guard{p.term, p.markers[producerID]}
+}
+
+// stands is nil while what was verified under a guard still holds. Needs writer.
+func (p *partition) stands(g Guard, term int, producerID int64) error {
+	switch {
+	case p.log.InTransaction(producerID):
+		return nil
+	case g.term != term:
+		return notLeader // in the term in which it was asked
+	case g.markers != p.markers[producerID]:
+		return kerr.InvalidTxnState
+	}
+	return nil
+}
+
+// expireProducers forgets producers that were silent for long. No verification takes as long as that.
+func (p *partition) expireProducers(now time.Time) {
+	p.writer.Lock()
+	defer p.writer.Unlock()
+	p.log.ExpireProducers(now)
+	if len(p.markers) == 0 {
+		return
+	}
+	known := map[int64]bool{}
+	for _, s := range p.log.ActiveProducers() {
+		known[s.ID] = true
+	}
+	maps.DeleteFunc(p.markers, func(id int64, _ int) bool { return !known[id] })
 }
 
 // verify asks the coordinator about the transactions that a request would begin, and returns what is wrong with whose
 // partitions.
-func (r *Replicas) verify(ctx context.Context, req *kmsg.ProduceRequest) (wrong map[key]error, guards map[key]int) {
+func (r *Replicas) verify(ctx context.Context, req *kmsg.ProduceRequest) (wrong map[key]error, guards map[key]*Guard) {
 	if r.cfg.Verify == nil || req.TransactionID == nil {
 		return nil, nil
 	}
