@@ -10,6 +10,7 @@ import (
 	"kdrill/node/broker/group"
 	"kdrill/node/broker/replica"
 	"kdrill/node/broker/settings"
+	"kdrill/node/log"
 	"kdrill/node/wire"
 )
 
@@ -33,7 +34,20 @@ func (b *Broker) newGroups() *group.Coordinator {
 type offsetsStore struct{ replicas *replica.Replicas }
 
 func (s offsetsStore) Append(ctx context.Context, partition, epoch int32, batch []byte) error {
-	return s.replicas.AppendInternal(ctx, offsetsTopic, partition, epoch, batch)
+	return s.replicas.AppendInternal(ctx, offsetsTopic, partition, epoch, batch, nil)
+}
+
+func (s offsetsStore) Verify(ctx context.Context, partition int32, by group.Producer) (group.Append, error) {
+	verified, err := s.replicas.Verify(ctx, replica.Verification{
+		TransactionalID: by.TransactionalID, ProducerID: by.ID, ProducerEpoch: by.Epoch,
+		Partitions: []log.TopicPartition{{Topic: offsetsTopic, Partition: partition}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, partition, epoch int32, batch []byte) error {
+		return s.replicas.AppendInternal(ctx, offsetsTopic, partition, epoch, batch, verified)
+	}, nil
 }
 
 func (s offsetsStore) Read(partition int32) iter.Seq2[[]byte, error] {

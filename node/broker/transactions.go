@@ -60,7 +60,7 @@ func (b *Broker) internalPartition(topic, id string) int32 {
 type transactionsStore struct{ replicas *replica.Replicas }
 
 func (s transactionsStore) Append(ctx context.Context, partition, epoch int32, batch []byte) error {
-	return s.replicas.AppendInternal(ctx, transactionsTopic, partition, epoch, batch)
+	return s.replicas.AppendInternal(ctx, transactionsTopic, partition, epoch, batch, nil)
 }
 
 func (s transactionsStore) Read(partition int32) iter.Seq2[[]byte, error] {

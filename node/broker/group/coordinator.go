@@ -14,7 +14,20 @@ import (
 // epoch is the leader epoch that Lead named. Read iterates over the committed batches of a partition, as raw bytes.
 type Store interface {
 	Append(ctx context.Context, partition, epoch int32, batch []byte) error
+	// Verify asks the coordinator of a producer's transaction whether a partition is part of it (KIP-890), and returns what
+	// appends its offsets there, unless the transaction ends before.
+	Verify(ctx context.Context, partition int32, by Producer) (Append, error)
 	Read(partition int32) iter.Seq2[[]byte, error]
+}
+
+// Append is [Store]'s.
+type Append func(ctx context.Context, partition, epoch int32, batch []byte) error
+
+// A Producer commits offsets in a transaction.
+type Producer struct {
+	TransactionalID string
+	ID              int64
+	Epoch           int16
 }
 
 // Config is what a Coordinator needs.

@@ -21,9 +21,10 @@ const partitions = 50
 type disk struct {
 	mu      sync.Mutex
 	batches map[int32][][]byte
-	refuse  error         // what Append says
-	stalls  chan struct{} // if set, Append and Read wait for it
-	fails   int           // how many reads fail
+	refuse  error                                    // what Append says
+	stalls  chan struct{}                            // if set, Append and Read wait for it
+	fails   int                                      // how many reads fail
+	verdict func(partition int32, by Producer) error // of a transaction's coordinator
 }
 
 func newDisk() *disk { return &disk{batches: map[int32][][]byte{}} }
@@ -54,6 +55,13 @@ func (d *disk) Append(ctx context.Context, partition, _ int32, batch []byte) err
 	}
 	d.batches[partition] = append(d.batches[partition], slices.Clone(batch))
 	return nil
+}
+
+func (d *disk) Verify(_ context.Context, partition int32, by Producer) (Append, error) {
+	if d.verdict != nil {
+		return d.Append, d.verdict(partition, by)
+	}
+	return d.Append, nil
 }
 
 func (d *disk) Read(partition int32) iter.Seq2[[]byte, error] {

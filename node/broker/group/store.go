@@ -28,13 +28,13 @@ func (c *Coordinator) save(g *group) {
 
 // append writes records for a group, whose turn it is, and waits until they are committed.
 func (c *Coordinator) append(g *group, records ...log.Record) error {
-	return c.appendBatch(g, log.EncodeBatch(records...))
+	return c.appendBatch(g, log.EncodeBatch(records...), c.cfg.Store.Append)
 }
 
-func (c *Coordinator) appendBatch(g *group, batch log.Batch) error {
+func (c *Coordinator) appendBatch(g *group, batch log.Batch, to Append) error {
 	ctx, cancel := context.WithTimeout(g.partition.ctx, c.cfg.Settings.CommitTimeout)
 	defer cancel()
-	err := c.cfg.Store.Append(ctx, g.partition.number, g.partition.epoch, batch)
+	err := to(ctx, g.partition.number, g.partition.epoch, batch)
 	switch {
 	case err == nil:
 		return nil
@@ -63,6 +63,26 @@ func commitError(err error) error {
 		}
 	}
 	return err
+}
+
+// verifyError is what a client is told when its transaction's coordinator had something against it. What may pass makes
+// it try again.
+func verifyError(err error, version int16) error {
+	for _, e := range []*kerr.Error{kerr.TransactionAbortable, kerr.InvalidTxnState, kerr.InvalidProducerIDMapping, kerr.InvalidProducerEpoch, kerr.ProducerFenced} {
+		switch {
+		case !errors.Is(err, e):
+		case e == kerr.TransactionAbortable && version < 4:
+			return kerr.InvalidTxnState
+		case e == kerr.ProducerFenced:
+			return kerr.InvalidProducerEpoch
+		default:
+			return e
+		}
+	}
+	if to := commitError(err); errors.Is(to, kerr.NotCoordinator) && !errors.Is(err, kerr.NotCoordinator) {
+		return to // this broker does not lead the partition any more
+	}
+	return kerr.CoordinatorLoadInProgress
 }
 
 // syncError is the same for SyncGroup: what may pass makes the members join again.

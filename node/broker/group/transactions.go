@@ -25,6 +25,13 @@ func (u undecided) put(producerID int64, commits map[place]commit) {
 	maps.Copy(u[producerID], commits)
 }
 
+// restore takes back what a producer committed since it had that.
+func (u undecided) restore(producerID int64, before map[place]commit) {
+	if u[producerID] = before; len(before) == 0 {
+		delete(u, producerID)
+	}
+}
+
 // decide moves what a producer committed to the offsets, or forgets it. Offsets that were committed later stay.
 func (u undecided) decide(producerID int64, committed bool, offsets map[place]commit) {
 	if committed {
@@ -38,7 +45,7 @@ func (u undecided) decide(producerID int64, committed bool, offsets map[place]co
 }
 
 // TxnOffsetCommit (key 28, versions 0-4).
-func (c *Coordinator) TxnOffsetCommit(_ context.Context, _, _ string, req *kmsg.TxnOffsetCommitRequest) *kmsg.TxnOffsetCommitResponse {
+func (c *Coordinator) TxnOffsetCommit(ctx context.Context, _, _ string, req *kmsg.TxnOffsetCommitRequest) *kmsg.TxnOffsetCommitResponse {
 	commits, tooLarge := map[place]commit{}, map[place]bool{}
 	now := time.Now()
 	for _, t := range req.Topics {
@@ -57,7 +64,7 @@ func (c *Coordinator) TxnOffsetCommit(_ context.Context, _, _ string, req *kmsg.
 			}
 		}
 	}
-	err := c.commitInTransaction(req, commits)
+	err := c.commitInTransaction(ctx, req, commits)
 	resp := req.ResponseKind().(*kmsg.TxnOffsetCommitResponse)
 	for _, t := range req.Topics {
 		rt := kmsg.NewTxnOffsetCommitResponseTopic()
@@ -75,7 +82,7 @@ func (c *Coordinator) TxnOffsetCommit(_ context.Context, _, _ string, req *kmsg.
 	return resp
 }
 
-func (c *Coordinator) commitInTransaction(req *kmsg.TxnOffsetCommitRequest, commits map[place]commit) error {
+func (c *Coordinator) commitInTransaction(ctx context.Context, req *kmsg.TxnOffsetCommitRequest, commits map[place]commit) error {
 	member, generation, instance := "", int32(-1), ""
 	if req.Version >= 3 {
 		member, generation = req.MemberID, req.Generation
@@ -89,6 +96,10 @@ func (c *Coordinator) commitInTransaction(req *kmsg.TxnOffsetCommitRequest, comm
 	}
 	if err != nil {
 		return err
+	}
+	store, err := c.cfg.Store.Verify(ctx, g.partition.number, Producer{req.TransactionalID, req.ProducerID, req.ProducerEpoch})
+	if err != nil {
+		return verifyError(err, req.Version)
 	}
 	g.turn.Lock()
 	defer g.turn.Unlock()
@@ -105,14 +116,13 @@ func (c *Coordinator) commitInTransaction(req *kmsg.TxnOffsetCommitRequest, comm
 	batch.SetTransactional()
 	// Undecided even if the append is not acknowledged: it may be in the log.
 	g.mu.Lock()
+	before := maps.Clone(g.undecided[req.ProducerID])
 	g.undecided.put(req.ProducerID, commits)
 	g.mu.Unlock()
-	if err := c.appendBatch(g, batch); err != nil {
+	if err := c.appendBatch(g, batch, store); err != nil {
 		if !errors.Is(err, kerr.RequestTimedOut) && !errors.Is(err, kerr.NotEnoughReplicasAfterAppend) {
 			g.mu.Lock()
-			for at := range commits {
-				delete(g.undecided[req.ProducerID], at)
-			}
+			g.undecided.restore(req.ProducerID, before)
 			g.mu.Unlock()
 		}
 		return commitError(err)

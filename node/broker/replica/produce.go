@@ -224,14 +224,14 @@ func usesZstd(batches []byte) bool {
 }
 
 // AppendInternal appends a coordinator's batch to a partition that this broker leads in leaderEpoch, and waits until
-// it is committed.
-func (r *Replicas) AppendInternal(ctx context.Context, topic string, partition, leaderEpoch int32, batch []byte) error {
+// it is committed. A batch that is part of a transaction comes with the guard under which that was verified.
+func (r *Replicas) AppendInternal(ctx context.Context, topic string, partition, leaderEpoch int32, batch []byte, verified *Guard) error {
 	k := key{Topic: topic, Partition: partition}
 	p := r.lookup(k)
 	if p == nil {
 		return r.missing(k)
 	}
-	parts := []produced{{p: p, appended: p.append(batch, log.FromCoordinator, -1, leaderEpoch)}}
+	parts := []produced{{p: p, appended: p.appendGuarded(batch, log.FromCoordinator, -1, leaderEpoch, verified)}}
 	if parts[0].err != nil {
 		return protocolError(parts[0].err)
 	}

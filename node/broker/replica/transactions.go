@@ -219,6 +219,21 @@ func (r *Replicas) verify(ctx context.Context, req *kmsg.ProduceRequest) (wrong 
 	return wrong, guards
 }
 
+// Verify asks the coordinator about a transaction in one partition led here. The guard goes with the append; it is nil
+// if there is no need for one.
+func (r *Replicas) Verify(ctx context.Context, v Verification) (*Guard, error) {
+	k := v.Partitions[0]
+	p := r.lookup(k)
+	if p == nil {
+		return nil, r.missing(k)
+	}
+	verified := p.guard(v.ProducerID)
+	if verified == nil || r.cfg.Verify == nil {
+		return nil, nil
+	}
+	return verified, r.cfg.Verify(ctx, v)[k]
+}
+
 // explain is what a producer is told of what the coordinator answered: what may pass makes it try again.
 func explain(err error, version int16) error {
 	switch code(err) {
