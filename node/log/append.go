@@ -91,7 +91,15 @@ func (l *Log) AppendFollower(batches []byte) (Appended, error) {
 // sequence checks idempotent producers' sequence numbers. done means that nothing is left to append.
 func (l *Log) sequence(list []Batch) (a Appended, done bool, err error) {
 	seen := l.ps
-	for i, b := range list {
+	if len(list) > 1 { // later batches of the request follow the earlier ones; what is refused leaves no trace
+		seen = producers{}
+		for _, b := range list {
+			if p, ok := l.ps[b.ProducerID()]; ok {
+				seen[b.ProducerID()] = p
+			}
+		}
+	}
+	for _, b := range list {
 		if b.ProducerID() == noProducer {
 			continue
 		}
@@ -106,14 +114,6 @@ func (l *Log) sequence(list []Batch) (a Appended, done bool, err error) {
 		}
 		if err := seen.admit(b); err != nil {
 			return a, false, err
-		}
-		if i == 0 && len(list) > 1 { // later batches of the request follow the earlier ones
-			seen = producers{}
-			for _, b := range list {
-				if p, ok := l.ps[b.ProducerID()]; ok {
-					seen[b.ProducerID()] = p
-				}
-			}
 		}
 		if len(list) > 1 {
 			seen.add(b)

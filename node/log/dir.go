@@ -207,18 +207,28 @@ func (d *Dir) Sweep(now time.Time, delay time.Duration) error {
 	return err
 }
 
-// Checkpoint syncs sealed segments and writes the checkpoint files: high watermarks as given, recovery points and
-// starts as the logs know them. What is not open keeps what the files said.
+// Checkpoint writes the checkpoint files: high watermarks as given, recovery points and starts as the logs know them.
+// What is not open keeps what the files said.
 func (d *Dir) Checkpoint(hw map[TopicPartition]int64) error {
 	d.watchful.Lock()
 	defer d.watchful.Unlock()
+	saved := d.current()
+	for tp, o := range saved {
+		if v, ok := hw[tp]; ok {
+			o.hw = v
+			saved[tp] = o
+		}
+	}
+	return d.writeCheckpoints(saved)
+}
+
+// current is what the checkpoint files should say of every partition.
+func (d *Dir) current() map[TopicPartition]offsets {
 	d.mu.Lock()
 	saved := maps.Clone(d.saved)
 	logs := slices.Collect(maps.Values(d.logs))
 	d.mu.Unlock()
-	var errs error
 	for _, l := range logs {
-		errs = errors.Join(errs, l.flush(true))
 		o := offsets{hw: saved[l.tp].hw}
 		l.mu.RLock()
 		o.recovery, o.start, o.cleaned = l.recoveryPoint, l.start, l.cleaned
@@ -226,12 +236,20 @@ func (d *Dir) Checkpoint(hw map[TopicPartition]int64) error {
 			o.start = 0 // the name of the first segment says it
 		}
 		l.mu.RUnlock()
-		if v, ok := hw[l.tp]; ok {
-			o.hw = v
-		}
 		saved[l.tp] = o
 	}
-	return errors.Join(errs, d.writeCheckpoints(saved))
+	return saved
+}
+
+// lowered writes recovery points, since one has gone back: what is written there from now on is not on the disk yet.
+func (d *Dir) lowered() error {
+	d.watchful.Lock()
+	defer d.watchful.Unlock()
+	points := map[TopicPartition]int64{}
+	for tp, o := range d.current() {
+		points[tp] = o.recovery
+	}
+	return replace(filepath.Join(d.path, recoveryFile), encodeOffsets(points), false)
 }
 
 func (d *Dir) writeCheckpoints(saved map[TopicPartition]offsets) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -43,6 +44,19 @@ func crash(t testing.TB, d *Dir, cfg Config) (*Dir, *Log) {
 	}
 	d = openDir(t, d.path)
 	return d, openLog(t, d, cfg)
+}
+
+// checkpoint is what a broker does every few seconds.
+func checkpoint(d *Dir, hw map[TopicPartition]int64) error {
+	d.mu.Lock()
+	logs := slices.Collect(maps.Values(d.logs))
+	d.mu.Unlock()
+	for _, l := range logs {
+		if err := l.FlushSealed(); err != nil {
+			return err
+		}
+	}
+	return d.Checkpoint(hw)
 }
 
 func restart(t testing.TB, d *Dir, cfg Config) (*Dir, *Log) {
@@ -356,13 +370,13 @@ func TestTheLogBehavesLikeAList(t *testing.T) {
 					t.Fatal(err)
 				}
 			case n < 93:
-				if err := d.Checkpoint(nil); err != nil {
+				if err := checkpoint(d, nil); err != nil {
 					t.Fatal(err)
 				}
 			case n < 97:
 				d, l = restart(t, d, cfg)
 			default:
-				if err := d.Checkpoint(nil); err != nil { // without it a crash may forget SetStart
+				if err := checkpoint(d, nil); err != nil { // without it a crash may forget SetStart
 					t.Fatal(err)
 				}
 				d, l = crash(t, d, cfg)
@@ -420,7 +434,7 @@ func TestReadersAreNotDisturbedByTheWriter(t *testing.T) {
 			l.SetStart(l.End() - 20)
 			l.Retain(time.UnixMilli(0), l.End())
 		case 17:
-			d.Checkpoint(nil)
+			checkpoint(d, nil)
 		case 19:
 			l.Reset(l.End())
 		}
@@ -481,4 +495,67 @@ func segmentFiles(t testing.TB, l *Log, suffix string) []string {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// obstruct makes the removal of a segment fail, as far as its log.
+func obstruct(t testing.TB, s *segment) (away func()) {
+	t.Helper()
+	obstacle := s.path + ".txnindex"
+	if err := os.MkdirAll(filepath.Join(obstacle, "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return func() { os.RemoveAll(obstacle) }
+}
+
+func TestATruncationThatIsInterruptedLeavesNoHole(t *testing.T) {
+	cfg := small()
+	d := openDir(t, t.TempDir())
+	l := openLog(t, d, cfg)
+	for len(l.segments) < 5 {
+		lead(t, l, 0, 3)
+	}
+	clear := obstruct(t, l.segments[3])
+	if err := l.Truncate(2); !errors.Is(err, ErrStorage) {
+		t.Fatalf("truncated with an obstacle: %v", err)
+	}
+	clear()
+	_, l = crash(t, d, cfg)
+	if got, want := contents(t, l, 0, 1<<20), sequence(0, l.End()); !slices.Equal(got, want) {
+		t.Errorf("after the crash: %v", got)
+	}
+	if l.End() < 3 {
+		t.Errorf("the log ends at %d", l.End())
+	}
+}
+
+// What is appended after a truncation is not on the disk yet: a power cut may damage it, and it must be looked at.
+func TestATruncationLowersTheRecoveryPointOnDisk(t *testing.T) {
+	for name, cut := range map[string]func(*Log) error{
+		"truncated": func(l *Log) error { return l.Truncate(4) },
+		"reset":     func(l *Log) error { return l.Reset(4) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := openDir(t, t.TempDir())
+			l := openLog(t, d, small())
+			for len(l.segments) < 4 {
+				lead(t, l, 0, 2)
+			}
+			if err := errors.Join(l.Flush(), checkpoint(d, nil)); err != nil {
+				t.Fatal(err)
+			}
+			if err := cut(l); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Close(false, nil); err != nil {
+				t.Fatal(err)
+			}
+			text, err := os.ReadFile(filepath.Join(d.path, recoveryFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if points, err := decodeOffsets(text); err != nil || points[l.tp] > 4 {
+				t.Errorf("recovery point %d: %v", points[l.tp], err)
+			}
+		})
+	}
 }

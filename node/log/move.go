@@ -15,6 +15,16 @@ import (
 // orders-0.0123456789abcdef0123456789abcdef-future.
 const futureSuffix = "-future"
 
+// apart names a folder beside a partition's own. The topic is cut where the name would become longer than file systems
+// have them.
+func (tp TopicPartition) apart(suffix string) string {
+	const longest = 255
+	var id [16]byte
+	rand.Read(id[:])
+	end := fmt.Sprintf("-%d.%s%s", tp.Partition, hex.EncodeToString(id[:]), suffix)
+	return tp.Topic[:min(len(tp.Topic), longest-len(end))] + end
+}
+
 // A Future is a log's copy in another directory, which takes its place once it is complete.
 type Future struct {
 	log  *Log // that moves
@@ -27,9 +37,7 @@ var errCut = errors.New("log was truncated meanwhile")
 
 // MoveTo begins a copy of a log in another directory of the same broker.
 func (l *Log) MoveTo(d *Dir) (*Future, error) {
-	var id [16]byte
-	rand.Read(id[:])
-	path := filepath.Join(d.path, fmt.Sprintf("%s.%s%s", l.tp.folder(), hex.EncodeToString(id[:]), futureSuffix))
+	path := filepath.Join(d.path, l.tp.apart(futureSuffix))
 	cfg := l.Config()
 	f := &Future{log: l, next: &Log{tp: l.tp, dir: d, path: path, ps: producers{}}}
 	f.next.config.Store(&cfg)
@@ -166,9 +174,7 @@ func (d *Dir) futures() (all []TopicPartition) {
 
 // bury renames the folder of a partition that is deleted; Sweep removes it later.
 func (d *Dir) bury(tp TopicPartition, path string) error {
-	var id [16]byte
-	rand.Read(id[:])
-	grave := filepath.Join(d.path, fmt.Sprintf("%s.%s%s", tp.folder(), hex.EncodeToString(id[:]), deletedSuffix))
+	grave := filepath.Join(d.path, tp.apart(deletedSuffix))
 	if err := os.Rename(path, grave); err != nil {
 		return storage("renamed its folder", err)
 	}

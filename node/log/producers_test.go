@@ -135,6 +135,16 @@ func TestProducersSurvive(t *testing.T) {
 	}
 }
 
+func TestARefusedRequestLeavesNoTraceOfItsBatches(t *testing.T) {
+	l := openLog(t, openDir(t, t.TempDir()), DefaultConfig())
+	first, second := from(1, 0, 0, 2), from(1, 0, 7, 1) // the second is out of order
+	request := append(append(records(0, 1), first...), second...)
+	if _, err := l.AppendLeader(request, 0, FromClient); !errors.Is(err, ErrOutOfOrderSequence) {
+		t.Fatal(err)
+	}
+	send(t, l, step{id: 1, n: 2})
+}
+
 func TestTruncationTakesBackWhatProducersSent(t *testing.T) {
 	l := openLog(t, openDir(t, t.TempDir()), small())
 	for i := range 40 {

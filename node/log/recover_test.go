@@ -39,7 +39,7 @@ func TestACleanStopIsTrusted(t *testing.T) {
 func TestACrashIsRecoveredFromTheRecoveryPointOn(t *testing.T) {
 	d := openDir(t, t.TempDir())
 	l, _ := filled(t, d, small())
-	if err := d.Checkpoint(nil); err != nil {
+	if err := checkpoint(d, nil); err != nil {
 		t.Fatal(err)
 	}
 	end, segments := l.End(), len(l.segments)
@@ -205,7 +205,7 @@ func TestAStartBeyondALostTailBeginsAnew(t *testing.T) {
 	if err := l.SetStart(50); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Checkpoint(nil); err != nil {
+	if err := checkpoint(d, nil); err != nil {
 		t.Fatal(err)
 	}
 	d.Close(false, nil)

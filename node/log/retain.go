@@ -96,10 +96,14 @@ func (s *segment) newest() int64 {
 // Flush makes everything appended so far survive a power cut.
 func (l *Log) Flush() error { return l.flush(false) }
 
-// flush syncs all segments, or only the sealed ones. Appends go on meanwhile.
+// FlushSealed is Flush but for the active segment.
+func (l *Log) FlushSealed() error { return l.flush(true) }
+
+// flush syncs all segments, or only the sealed ones. Appends go on meanwhile. A log that is
+// deleted or moved meanwhile needs none.
 func (l *Log) flush(onlySealed bool) error {
 	l.mu.RLock()
-	segments := l.segments
+	segments, path := l.segments, l.path
 	if onlySealed {
 		segments = segments[:len(segments)-1]
 	}
@@ -114,19 +118,15 @@ func (l *Log) flush(onlySealed bool) error {
 	if closed || !fresh {
 		return nil
 	}
-	for i, s := range segments {
-		if s.flushed < sizes[i] {
-			if err := s.log.sync(); err != nil {
-				return fmt.Errorf("flush %s: %w", l.tp, err)
-			}
-		}
-	}
-	if err := syncFolder(l.path); err != nil {
-		return fmt.Errorf("flush %s: %w", l.tp, err)
-	}
+	err := l.sync(segments, sizes, path)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.truncations != truncations {
+	switch {
+	case l.closed, l.path != path: // it moved to another directory
+		return nil
+	case err != nil:
+		return fmt.Errorf("flush %s: %w", l.tp, err)
+	case l.truncations != truncations:
 		return nil
 	}
 	for i, s := range segments {
@@ -134,6 +134,21 @@ func (l *Log) flush(onlySealed bool) error {
 	}
 	l.recoveryPoint = max(l.recoveryPoint, point)
 	return nil
+}
+
+func (l *Log) sync(segments []*segment, sizes []int64, path string) error {
+	for i, s := range segments {
+		l.mu.RLock()
+		fresh := s.flushed < sizes[i]
+		l.mu.RUnlock()
+		if !fresh {
+			continue
+		}
+		if err := s.log.sync(); err != nil {
+			return err
+		}
+	}
+	return syncFolder(path)
 }
 
 // FlushOld honours flush.ms: it flushes if that is the time since the last flush, or since the log was opened.

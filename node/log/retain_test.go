@@ -193,7 +193,7 @@ func TestCheckpointsAreKeptForWhatIsNotOpen(t *testing.T) {
 	if l.Start() != 2 {
 		t.Fatal(l.Start())
 	}
-	if err := d.Checkpoint(map[TopicPartition]int64{{"orders", 0}: 45}); err != nil {
+	if err := checkpoint(d, map[TopicPartition]int64{{"orders", 0}: 45}); err != nil {
 		t.Fatal(err)
 	}
 	text, _ := os.ReadFile(filepath.Join(d.path, hwFile))
@@ -249,6 +249,24 @@ func TestDeletedPartitionsAreSweptLater(t *testing.T) {
 	}
 	if err := d.Sweep(time.Now().Add(2*time.Minute), time.Minute); err != nil || left() != 0 {
 		t.Fatal(err, left())
+	}
+}
+
+func TestAPartitionWithTheLongestNameCanBeDeleted(t *testing.T) {
+	d := openDir(t, t.TempDir())
+	l, err := d.Open(strings.Repeat("x", 249), 100, DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Delete(l); err != nil {
+		t.Fatal(err)
+	}
+	if left := d.Existing(); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+	graves, err := filepath.Glob(filepath.Join(d.path, "x*x-100.*-delete"))
+	if err != nil || len(graves) != 1 {
+		t.Errorf("moved to %v: %v", graves, err)
 	}
 }
 

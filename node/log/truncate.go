@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 )
 
 // Truncate cuts the end of the log back to an offset, which a follower does where it diverged from its leader. A
@@ -36,7 +37,7 @@ func (l *Log) Reset(start int64) error {
 }
 
 // truncate needs write. Readers see the shorter log before the files change: one that is at it finds that it was
-// overtaken.
+// overtaken. The files go from the end on, so that the log has no hole whenever this process is killed.
 func (l *Log) truncate(to int64) error {
 	keep := len(l.segments)
 	for keep > 1 && l.segments[keep-1].base >= to {
@@ -66,13 +67,19 @@ func (l *Log) truncate(to int64) error {
 	s.cutAborted(to)
 	l.end = s.end
 	l.start = min(l.start, l.end)
+	lowered := l.recoveryPoint > l.end
 	l.recoveryPoint, l.cleaned = min(l.recoveryPoint, l.end), min(l.cleaned, l.end)
 	l.mu.Unlock()
+	for _, d := range slices.Backward(dropped) {
+		if err := d.remove(); err != nil {
+			return err
+		}
+	}
 	if err := s.log.truncate(pos); err != nil {
 		return err
 	}
-	for _, d := range dropped {
-		if err := d.remove(); err != nil {
+	if lowered {
+		if err := l.dir.lowered(); err != nil {
 			return err
 		}
 	}
@@ -128,14 +135,19 @@ func (l *Log) startOver(base, start int64) error {
 	l.truncations++
 	l.cuts++
 	l.segments = []*segment{s}
+	lowered := l.recoveryPoint > base
 	l.start, l.end, l.recoveryPoint = start, base, base
 	l.unstable, l.cleaned = nil, 0
 	l.mu.Unlock()
 	err := l.dropSnapshots(func(int64) bool { return true })
-	for _, o := range old {
+	for _, o := range slices.Backward(old) {
 		err = errors.Join(err, o.remove())
 	}
-	if err = errors.Join(err, s.log.create(), l.setEpochs(nil)); err != nil {
+	err = errors.Join(err, s.log.create(), l.setEpochs(nil))
+	if lowered {
+		err = errors.Join(err, l.dir.lowered())
+	}
+	if err != nil {
 		return fmt.Errorf("reset %s to %d: %w", l.tp, start, err)
 	}
 	return nil
