@@ -155,6 +155,16 @@ func (p *partition) fail(err error) {
 	p.r.dirFailed(p.log.Dir(), fmt.Errorf("%s: %w", p, err))
 }
 
+// failOn is fail if an error of background work is one of the disk.
+func (p *partition) failOn(err error) {
+	if !errors.Is(err, log.ErrStorage) {
+		return
+	}
+	p.writer.Lock()
+	defer p.writer.Unlock()
+	p.fail(err)
+}
+
 // resign ends a leadership, if any: producers that wait learn err and consumers look again. Needs mu.
 func (p *partition) resign(err *kerr.Error) {
 	p.lead = nil

@@ -61,7 +61,7 @@ func New(cfg Config) *Replicas {
 }
 
 // Load opens the partitions that are on disk, which recovers those that were not closed properly. A partition that
-// cannot be opened is marked failed; the others work.
+// cannot be opened is told as a failure; the others work.
 func (r *Replicas) Load() {
 	var work sync.WaitGroup
 	keys := make(chan key)
@@ -90,6 +90,9 @@ func (r *Replicas) open(k key, isNew bool) (*partition, error) {
 	config, _ := r.topicConfig(k.Topic)
 	l, err := r.cfg.Dirs.Open(k.Topic, k.Partition, isNew, config)
 	if err != nil {
+		if errors.Is(err, log.ErrStorage) && r.cfg.OnFailure != nil {
+			r.cfg.OnFailure(k.Topic, k.Partition, err)
+		}
 		return nil, fmt.Errorf("open %s: %w", k, err)
 	}
 	r.mu.Lock()
@@ -172,8 +175,12 @@ func (r *Replicas) shrinkISRs(now time.Time) {
 	}
 }
 
-// checkpoint writes the high watermarks down, also those of partitions that the controller did not mention yet.
+// checkpoint brings sealed segments to the disk, which may take long, and writes the high watermarks down, also those of
+// partitions that the controller did not mention yet.
 func (r *Replicas) checkpoint(time.Time) {
+	for _, p := range r.partitions() {
+		p.failOn(p.log.FlushSealed())
+	}
 	r.roles.Lock() // not while the directory is being closed
 	defer r.roles.Unlock()
 	if r.closed {
@@ -204,11 +211,7 @@ func (r *Replicas) highWatermarks() map[key]int64 {
 func (r *Replicas) retain(now time.Time) {
 	for _, p := range r.partitions() {
 		if n, err := p.log.Retain(now, p.highWatermark()); err != nil {
-			if errors.Is(err, log.ErrStorage) {
-				p.writer.Lock()
-				p.fail(err)
-				p.writer.Unlock()
-			}
+			p.failOn(err)
 		} else if n > 0 {
 			r.log.Info("segments deleted by retention", "partition", p.String(), "segments", n, "start", p.log.Start())
 		}
@@ -250,9 +253,7 @@ func (r *Replicas) compact(now time.Time) {
 		c, err := p.log.Compact(now, p.highWatermark())
 		switch {
 		case errors.Is(err, log.ErrStorage):
-			p.writer.Lock()
-			p.fail(err)
-			p.writer.Unlock()
+			p.failOn(err)
 		case err != nil:
 			r.log.Error("log not compacted", "partition", p.String(), "err", err)
 		case c.Segments > 0:
@@ -266,11 +267,7 @@ const flushInterval = time.Second
 
 func (r *Replicas) flush(now time.Time) {
 	for _, p := range r.partitions() {
-		if err := p.log.FlushOld(now); errors.Is(err, log.ErrStorage) {
-			p.writer.Lock()
-			p.fail(err)
-			p.writer.Unlock()
-		}
+		p.failOn(p.log.FlushOld(now))
 	}
 }
 

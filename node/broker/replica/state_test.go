@@ -1,9 +1,13 @@
 package replica
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -93,4 +97,59 @@ func flattenAnswers(topics []kmsg.LeaderAndISRResponseTopic) (all []kmsg.LeaderA
 		all = append(all, t.Partitions...)
 	}
 	return all
+}
+
+func TestADiskThatDoesNotTakeSealedSegmentsFailsThePartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1, func(s *Settings) { s.Topic.SegmentBytes = 200 })
+		k := c.create("orders", 0, 1)
+		for range 3 {
+			c.mustProduce(1, k, 1, "fills most of a segment, so that the next one begins another")
+		}
+		b := c.brokers[1]
+		failed := make(chan string, 1)
+		b.cfg.OnFailure = func(topic string, p int32, _ error) { failed <- fmt.Sprint(topic, "/", p) }
+		folder := filepath.Join(b.path, "orders-0")
+		if err := os.Rename(folder, folder+"-gone"); err != nil {
+			t.Fatal(err)
+		}
+		b.checkpoint(time.Now())
+		if got := <-failed; got != "orders/0" {
+			t.Errorf("failed: %s", got)
+		}
+		if got := c.produce(1, k, 1, time.Second, records("x")).ErrorCode; got != kerr.KafkaStorageError.Code {
+			t.Errorf("afterwards: %v", kerr.ErrorForCode(got))
+		}
+	})
+}
+
+// A leader that cannot open its log would lead on paper for ever.
+func TestALogThatCannotBeOpenedIsAFailureOfTheDisk(t *testing.T) {
+	for _, when := range []string{"at the start", "when the controller places it"} {
+		t.Run(when, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, 1)
+				b := c.brokers[1]
+				failed := make(chan string, 1)
+				b.cfg.OnFailure = func(topic string, p int32, _ error) { failed <- fmt.Sprint(topic, "/", p) }
+				obstacle := filepath.Join(b.path, "orders-0", "leader-epoch-checkpoint") // no file
+				if err := os.MkdirAll(obstacle, 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if when == "at the start" {
+					b.Load()
+				} else {
+					k := key{Topic: "orders"}
+					c.states[k] = &state{topicID: [16]byte{1}, replicas: []int32{1}, isr: []int32{1}, leader: 1}
+					resp := b.LeaderAndISR(t.Context(), c.leaderAndISR(k, *c.states[k], b))
+					if got := resp.Topics[0].Partitions[0].ErrorCode; got != kerr.KafkaStorageError.Code {
+						t.Errorf("the controller is told %v", kerr.ErrorForCode(got))
+					}
+				}
+				if got := <-failed; got != "orders/0" {
+					t.Errorf("failed: %s", got)
+				}
+			})
+		})
+	}
 }
