@@ -23,8 +23,8 @@ type proposal struct {
 // because the state is already what the leader proposes, even if the leader knows an older partition epoch. KIP-497, KIP-841, KIP-903.
 func judge(s *state, replicas []int32, want proposal, live among, epoch func(int32) int64) (code int16, same bool) {
 	switch {
-	case want.leaderEpoch > s.LeaderEpoch:
-		return kerr.NotController.Code, false // elected by a newer controller
+	case want.leaderEpoch > s.LeaderEpoch || want.partitionEpoch > s.epoch:
+		return kerr.NotController.Code, false // of a newer controller
 	case want.leaderEpoch < s.LeaderEpoch:
 		return kerr.FencedLeaderEpoch.Code, false
 	case s.Leader != want.from:

@@ -23,6 +23,8 @@ type placement struct{ replicas, adding, removing []int32 }
 
 func (p *partition) placement() placement { return placement{p.replicas, p.adding, p.removing} }
 
+func (p *partition) takePlace(to placement) { p.replicas, p.adding, p.removing = to.replicas, to.adding, to.removing }
+
 func (a placement) moving() bool { return len(a.adding) > 0 || len(a.removing) > 0 }
 
 // origin is where the replicas were before, target where they go.
@@ -210,16 +212,21 @@ func (t *term) arrive(p *partition) (bool, error) {
 	if len(made) == 0 || err != nil {
 		return false, err
 	}
+	// Replicas are removed before the znode forgets them: a controller that comes after would not know of them.
+	before := p.placement()
+	p.takePlace(placement{replicas: target})
+	t.tell(p, false)
+	for _, id := range gone {
+		t.batch.sendStop(id, p, true)
+	}
+	t.flush()
 	if err := t.place(p, placement{replicas: target}); err != nil {
+		p.takePlace(before)
 		if conflicts(err) {
 			t.after(retryPause, "reassignment", func() error { _, err := t.arrive(p); return err })
 			return true, nil
 		}
 		return false, err
-	}
-	t.tell(p, false)
-	for _, id := range gone {
-		t.batch.sendStop(id, p, true)
 	}
 	t.log.Info("reassignment complete", "partition", p.String(), "replicas", target, "leader", p.state.Leader, "epoch", p.state.LeaderEpoch)
 	return true, nil
@@ -251,7 +258,7 @@ func (t *term) place(p *partition, to placement) error {
 			continue
 		}
 		if err == nil {
-			p.replicas, p.adding, p.removing = to.replicas, to.adding, to.removing
+			p.takePlace(to)
 		}
 		return err
 	}
