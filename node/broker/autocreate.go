@@ -102,7 +102,7 @@ func (b *Broker) coordinator(ctx context.Context, listener string, kind int8, ke
 		}
 		return -1, "", -1, refuse(kerr.CoordinatorNotAvailable, "%s is being created", name)
 	}
-	p, ok := topic.Partitions[b.internalPartition(name, key)]
+	p, ok := topic.Partitions[b.internals.PartitionFor(name, key)]
 	if !ok {
 		return -1, "", -1, kerr.CoordinatorNotAvailable
 	}

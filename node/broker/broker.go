@@ -37,6 +37,7 @@ type Broker struct {
 	zk               *session
 	registration     *registration
 	cache            *metadata.Cache
+	internals        *internalTopics
 	configs          *topicConfigs
 	entities         *entities
 	quotas           *quota.Quotas
@@ -62,6 +63,7 @@ func (b *Broker) assemble(dirs *log.Dirs) {
 	s := b.settings
 	b.cache = metadata.New()
 	b.failed, b.dirFailures = make(chan error, 1), make(chan struct{}, 1)
+	b.internals = newInternalTopics(b.cache, b.countPartitions, b.log)
 	b.peers = newPeers(s.Dialer, fmt.Sprintf("broker-%d", s.BrokerID))
 	b.transactionPeers = newPeers(s.Dialer, fmt.Sprintf("broker-%d-txn", s.BrokerID))
 	b.producerIDs = &producerIDs{zk: b.zk, broker: s.BrokerID}
@@ -187,7 +189,7 @@ func (b *Broker) serve(ctx context.Context) error {
 		connections.Go(func() error { return b.server(b.settings.Listeners[i].Name).Serve(serving, l) })
 	}
 	parts.Go(connections.Wait)
-	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.tellFailures, b.configs.Run, b.acls.Run, b.registration.Run, b.groups.Run, b.transactions.Run} {
+	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.tellFailures, b.configs.Run, b.acls.Run, b.registration.Run, b.groups.Run, b.transactions.Run, b.internals.Run} {
 		parts.Go(func() error { return run(alive) })
 	}
 	if b.web != nil {

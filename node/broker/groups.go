@@ -18,15 +18,10 @@ import (
 
 func (b *Broker) newGroups() *group.Coordinator {
 	return group.New(group.Config{
-		Partitions: func() int32 {
-			if t := b.cache.Current().Topics[offsetsTopic]; t != nil {
-				return int32(len(t.Partitions))
-			}
-			return 0
-		},
-		Store:    offsetsStore{b.replicas},
-		Settings: groupSettings(b.settings.Values),
-		Log:      b.log,
+		Partitions: func() int32 { return b.internals.Partitions(offsetsTopic) },
+		Store:      offsetsStore{b.replicas},
+		Settings:   groupSettings(b.settings.Values),
+		Log:        b.log,
 	})
 }
 

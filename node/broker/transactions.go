@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"kdrill/node/broker/group"
 	"kdrill/node/broker/metadata"
 	"kdrill/node/broker/replica"
 	"kdrill/node/broker/settings"
@@ -21,14 +20,14 @@ import (
 
 func (b *Broker) newTransactions() *txn.Coordinator {
 	return txn.New(txn.Config{
-		PartitionFor: func(id string) int32 { return b.internalPartition(transactionsTopic, id) },
+		PartitionFor: func(id string) int32 { return b.internals.PartitionFor(transactionsTopic, id) },
 		Store:        transactionsStore{b.replicas},
 		ProducerID:   b.producerIDs.take,
 		Leader: func(topic string, partition int32) (int32, bool) {
 			return leaderIn(b.cache.Current(), topic, partition)
 		},
 		GroupPartition: func(id string) (at int32, ok bool) {
-			at = b.internalPartition(offsetsTopic, id)
+			at = b.internals.PartitionFor(offsetsTopic, id)
 			return at, at >= 0
 		},
 		Mark:     b.mark,
@@ -45,15 +44,6 @@ func leaderIn(c *metadata.Cluster, topic string, partition int32) (id int32, kno
 		return p.Leader, true
 	}
 	return -1, c.Topics[transactionsTopic] == nil
-}
-
-// internalPartition is where an internal topic keeps what concerns an id, -1 while the topic does not exist.
-func (b *Broker) internalPartition(topic, id string) int32 {
-	t := b.cache.Current().Topics[topic]
-	if t == nil || len(t.Partitions) == 0 {
-		return -1
-	}
-	return group.PartitionOf(id, int32(len(t.Partitions)))
 }
 
 // transactionsStore keeps what transaction coordinators remember.
@@ -128,7 +118,7 @@ func (b *Broker) askVerification(ctx context.Context, v replica.Verification) (m
 		t.Topics = append(t.Topics, topic)
 	}
 	req.Transactions = append(req.Transactions, t)
-	leader, ok := b.cache.Current().Partition(transactionsTopic, b.internalPartition(transactionsTopic, v.TransactionalID))
+	leader, ok := b.cache.Current().Partition(transactionsTopic, b.internals.PartitionFor(transactionsTopic, v.TransactionalID))
 	if !ok {
 		return nil, kerr.CoordinatorNotAvailable
 	}

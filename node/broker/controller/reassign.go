@@ -23,7 +23,9 @@ type placement struct{ replicas, adding, removing []int32 }
 
 func (p *partition) placement() placement { return placement{p.replicas, p.adding, p.removing} }
 
-func (p *partition) takePlace(to placement) { p.replicas, p.adding, p.removing = to.replicas, to.adding, to.removing }
+func (p *partition) takePlace(to placement) {
+	p.replicas, p.adding, p.removing = to.replicas, to.adding, to.removing
+}
 
 func (a placement) moving() bool { return len(a.adding) > 0 || len(a.removing) > 0 }
 
