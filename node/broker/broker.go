@@ -67,7 +67,7 @@ func (b *Broker) assemble(dirs *log.Dirs) {
 	b.peers = newPeers(s.Dialer, fmt.Sprintf("broker-%d", s.BrokerID))
 	b.transactionPeers = newPeers(s.Dialer, fmt.Sprintf("broker-%d-txn", s.BrokerID))
 	b.producerIDs = &producerIDs{zk: b.zk, broker: s.BrokerID}
-	b.registration = newRegistration(b.zk, s.BrokerID, b.describe, s.ZooKeeper.SessionTimeout*4/3+500*time.Millisecond, b.log)
+	b.registration = newRegistration(b.zk, s.BrokerID, b.describe, patience(s.ZooKeeper.SessionTimeout), b.log)
 	b.configs = newTopicConfigs(b.zk, b.topicConfigChanged, b.brokerConfigChanged, b.log)
 	b.quotas = quota.New(windows(s.Values, "quota.window"), windows(s.Values, "controller.quota.window"))
 	b.connections = newConnections(s.Values, b.quotas, b.log)

@@ -40,6 +40,9 @@ func guardProduce(b *Broker, next handler) handler {
 		if len(no) == 0 {
 			return next(ctx, r)
 		}
+		if req.Acks == 0 {
+			r.HangUp(errNotTaken)
+		}
 		var resp kmsg.Response
 		if len(yes) > 0 {
 			req.Topics = yes

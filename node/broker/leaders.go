@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -11,13 +12,19 @@ import (
 	"kdrill/node/wire"
 )
 
+// errNotTaken ends a connection.
+var errNotTaken = errors.New("records that want no acknowledgement were not taken")
+
 // produce appends records. A client that asked a former leader is told where the leader is (KIP-951), so that it can go
-// on without asking for metadata first.
+// on without asking for metadata first. One that wants no acks is told nothing: its connection ends, so that it asks anew.
 func (b *Broker) produce(ctx context.Context, r *wire.Request) kmsg.Response {
 	req := r.Body.(*kmsg.ProduceRequest)
 	refused := takeInternal(req, r.ClientID)
 	resp := b.replicas.Produce(ctx, req)
-	if resp == nil {
+	if req.Acks == 0 {
+		if resp != nil || len(refused) > 0 {
+			r.HangUp(errNotTaken)
+		}
 		return nil
 	}
 	resp.Topics = append(resp.Topics, refused...)

@@ -33,6 +33,10 @@ type registration struct {
 	changed chan struct{}
 }
 
+// patience is how long the session of a broker that was killed may stay: it ends after its timeout, which begins anew if
+// the coordinators elect another leader meanwhile, and is rounded up.
+func patience(session time.Duration) time.Duration { return session*5/2 + time.Second }
+
 func newRegistration(zk *session, id int32, value func(time.Time) layout.BrokerRegistration, patience time.Duration, log *slog.Logger) *registration {
 	r := &registration{zk: zk, id: id, value: value, patience: patience, log: log, changed: make(chan struct{})}
 	r.epoch.Store(-1)

@@ -15,6 +15,16 @@ import (
 // errNoController says that no controller is known, or that the one known has been replaced.
 var errNoController = errors.New("no controller is active")
 
+// handOverTime bounds all attempts to hand over together: a controller that is gone is replaced within a session, and one
+// that is there answers soon. Whoever stops this broker does not wait for ever.
+func (b *Broker) handOverTime() time.Duration {
+	tries := time.Duration(b.settings.Int("controlled.shutdown.max.retries"))
+	return max(
+		min(b.settings.Millis("controller.socket.timeout.ms"), b.settings.ZooKeeper.SessionTimeout+5*time.Second),
+		tries*b.settings.Millis("controlled.shutdown.retry.backoff.ms"),
+	)
+}
+
 // handOver asks the controller to move leadership to other brokers, as often as controlled.shutdown.* says.
 func (b *Broker) handOver(ctx context.Context) {
 	if !b.settings.Bool("controlled.shutdown.enable") {
@@ -22,7 +32,9 @@ func (b *Broker) handOver(ctx context.Context) {
 	}
 	tries := int(b.settings.Int("controlled.shutdown.max.retries"))
 	backoff := b.settings.Millis("controlled.shutdown.retry.backoff.ms")
-	for try := 1; try <= tries; try++ {
+	ctx, cancel := context.WithTimeout(ctx, b.handOverTime())
+	defer cancel()
+	for try := 1; try <= tries && ctx.Err() == nil; try++ {
 		if !b.othersAlive() {
 			b.log.Info("no other broker is alive to take over")
 			return
@@ -81,14 +93,22 @@ func (b *Broker) askControlledShutdown(ctx context.Context) (left int, err error
 	return len(response.PartitionsRemaining), kerr.ErrorForCode(response.ErrorCode)
 }
 
-// askController sends a request to the controller on another broker.
+// askController sends a request to the controller on another broker, and waits no longer than until that is replaced.
 func (b *Broker) askController(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
 	cluster := b.cache.Current()
 	address, ok := b.endpoint(cluster.ControllerID)
 	if !ok || cluster.ControllerID == b.settings.BrokerID {
 		return nil, fmt.Errorf("%s: %w", kmsg.NameForKey(req.Key()), errNoController)
 	}
-	return b.peers.request(ctx, address, req)
+	ctx, cancel := b.cache.While(ctx, func(c *metadata.Cluster) bool {
+		return c.ControllerID == cluster.ControllerID && c.Alive(c.ControllerID)
+	}, errNoController)
+	defer cancel()
+	answer, err := b.peers.request(ctx, address, req)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%s: %w", kmsg.NameForKey(req.Key()), context.Cause(ctx))
+	}
+	return answer, err
 }
 
 // askAlterPartition takes what a leader wants of the controller there.

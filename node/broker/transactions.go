@@ -70,12 +70,16 @@ func (b *Broker) mark(ctx context.Context, to int32, req *kmsg.WriteTxnMarkersRe
 }
 
 // askBroker asks another broker about transactions. Such requests have connections of their own: they wait for
-// replicas, and what replicas ask of the controller must not wait behind them.
+// replicas, and what replicas ask of the controller must not wait behind them. A broker that hangs is given up once its
+// session has ended.
 func (b *Broker) askBroker(ctx context.Context, id int32, req kmsg.Request) (kmsg.Response, error) {
 	address, ok := b.endpoint(id)
 	if !ok {
 		return nil, fmt.Errorf("%s: broker %d is not alive", kmsg.NameForKey(req.Key()), id)
 	}
+	gone := fmt.Errorf("%s: broker %d left", kmsg.NameForKey(req.Key()), id)
+	ctx, cancel := b.cache.While(ctx, func(c *metadata.Cluster) bool { return c.Alive(id) }, gone)
+	defer cancel()
 	return b.transactionPeers.request(ctx, address, req)
 }
 

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,11 @@ type Request struct {
 
 	later   func() kmsg.Response
 	written []func()
+	hangUp  error
 }
+
+// HangUp ends the connection, after the answer if there is one. A client that wants no answers learns by that of an error.
+func (r *Request) HangUp(why error) { r.hangUp = why }
 
 // ConnInfo says who is at the other end of a connection.
 type ConnInfo struct {
@@ -237,7 +242,7 @@ func (c *served) handle(ctx context.Context, h header, body kmsg.Request, frame 
 	}
 	request.done()
 	rest(ctx, request.Throttle)
-	return err
+	return cmp.Or(err, request.hangUp)
 }
 
 func (c *served) reply(correlationID int32, response kmsg.Response) error {

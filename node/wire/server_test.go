@@ -195,6 +195,23 @@ func TestAHandlerThatPanicsEndsItsConnectionOnly(t *testing.T) {
 	}
 }
 
+func TestAHandlerEndsAConnectionThatWantsNoAnswers(t *testing.T) {
+	address, _ := serve(t, func(_ context.Context, r *Request) kmsg.Response {
+		if r.ClientID == "bad" {
+			r.HangUp(errors.New("records not taken"))
+		}
+		return nil
+	})
+	conn, err := Dial(t.Context(), address, "bad")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Request(t.Context(), kmsg.NewPtrListGroupsRequest()); err == nil || errors.Is(err, context.Canceled) {
+		t.Errorf("the connection is still there: %v", err)
+	}
+}
+
 func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 	address, _ := serve(t, func(_ context.Context, r *Request) kmsg.Response {
 		response := kmsg.NewPtrHeartbeatResponse()

@@ -50,6 +50,17 @@ func (c *Cache) Wait(ctx context.Context, wanted func(*Cluster) bool) error {
 	}
 }
 
+// While returns a context that ends, with this cause, once the cluster is not as it has to be any more.
+func (c *Cache) While(ctx context.Context, holds func(*Cluster) bool, cause error) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		if c.Wait(ctx, func(now *Cluster) bool { return !holds(now) }) == nil {
+			cancel(cause)
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
 // Update takes in what the controller says, versions 0 to 8, and returns the topics that are no more. A controller
 // that was replaced is refused with STALE_CONTROLLER_EPOCH.
 func (c *Cache) Update(req *kmsg.UpdateMetadataRequest) (deleted []string, err error) {

@@ -125,3 +125,32 @@ func TestOldControllersAreUnderstood(t *testing.T) {
 		t.Error("version 1 was not understood")
 	}
 }
+
+func TestWhatIsAskedOfABrokerEndsWhenItLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New()
+		members := func(ids ...int32) {
+			req := kmsg.NewPtrUpdateMetadataRequest()
+			req.Version = 8
+			for _, id := range ids {
+				b := kmsg.NewUpdateMetadataRequestLiveBroker()
+				b.ID = id
+				req.LiveBrokers = append(req.LiveBrokers, b)
+			}
+			if _, err := c.Update(req); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		members(1, 2)
+		gone := errors.New("2 left")
+		ctx, cancel := c.While(t.Context(), func(now *Cluster) bool { return now.Alive(2) }, gone)
+		defer cancel()
+		if members(2); ctx.Err() != nil {
+			t.Errorf("while it is there: %v", context.Cause(ctx))
+		}
+		if members(1); context.Cause(ctx) != gone {
+			t.Errorf("when it left: %v", context.Cause(ctx))
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -12,7 +13,8 @@ import (
 	"kdrill/node/log"
 )
 
-// Produce appends what a producer sent and waits for its acks. Versions 0 to 11; the answer to acks=0 is nil.
+// Produce appends what a producer sent and waits for its acks. Versions 0 to 11; the answer to acks=0 is nil, unless
+// something was not appended.
 func (r *Replicas) Produce(ctx context.Context, req *kmsg.ProduceRequest) *kmsg.ProduceResponse {
 	return r.Append(ctx, req)()
 }
@@ -31,7 +33,7 @@ func (r *Replicas) Append(ctx context.Context, req *kmsg.ProduceRequest) (answer
 			a.p.announce(now)
 		}
 	}
-	if req.Acks == 0 {
+	if req.Acks == 0 && !slices.ContainsFunc(parts, func(a produced) bool { return a.err != nil }) {
 		return func() *kmsg.ProduceResponse { return nil }
 	}
 	var acks *acksWait

@@ -51,6 +51,9 @@ func TestProduceRefusals(t *testing.T) {
 		if resp := c.brokers[1].Produce(t.Context(), produceRequest(k, 0, time.Second, records("unacknowledged"))); resp != nil {
 			t.Errorf("acks=0 answered: %+v", resp)
 		}
+		if resp := c.brokers[2].Produce(t.Context(), produceRequest(k, 0, time.Second, records("to a follower"))); resp == nil || resp.Topics[0].Partitions[0].ErrorCode != notLeader.Code {
+			t.Errorf("acks=0 that was refused: %+v", resp)
+		}
 		c.settle()
 		if got := c.consume(1, k); !slices.Equal(got, []string{"unacknowledged"}) {
 			t.Errorf("consumed %q", got)
