@@ -88,11 +88,6 @@ func (b *Broker) load(ctx context.Context, dirs *log.Dirs) error {
 		}
 	}
 	b.replicas.Load()
-	select {
-	case err := <-b.failed:
-		return err
-	default:
-	}
 	return b.registration.register(ctx)
 }
 

@@ -61,7 +61,7 @@ func New(cfg Config) *Replicas {
 }
 
 // Load opens the partitions that are on disk, which recovers those that were not closed properly. A partition that
-// cannot be opened is told as a failure; the others work.
+// cannot be opened is offline, which the controller is told when it says what to do with it; the others work.
 func (r *Replicas) Load() {
 	var work sync.WaitGroup
 	keys := make(chan key)
@@ -90,9 +90,6 @@ func (r *Replicas) open(k key, isNew bool) (*partition, error) {
 	config, _ := r.topicConfig(k.Topic)
 	l, err := r.cfg.Dirs.Open(k.Topic, k.Partition, isNew, config)
 	if err != nil {
-		if errors.Is(err, log.ErrStorage) && r.cfg.OnFailure != nil {
-			r.cfg.OnFailure(k.Topic, k.Partition, err)
-		}
 		return nil, fmt.Errorf("open %s: %w", k, err)
 	}
 	r.mu.Lock()

@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -108,48 +107,18 @@ func TestADiskThatDoesNotTakeSealedSegmentsFailsThePartition(t *testing.T) {
 		}
 		b := c.brokers[1]
 		failed := make(chan string, 1)
-		b.cfg.OnFailure = func(topic string, p int32, _ error) { failed <- fmt.Sprint(topic, "/", p) }
-		folder := filepath.Join(b.path, "orders-0")
+		b.cfg.OnFailure = func(dir string, _ int, _ error) { failed <- dir }
+		dir := b.lookup(k).log.Dir().Path()
+		folder := filepath.Join(dir, "orders-0")
 		if err := os.Rename(folder, folder+"-gone"); err != nil {
 			t.Fatal(err)
 		}
 		b.checkpoint(time.Now())
-		if got := <-failed; got != "orders/0" {
+		if got := <-failed; got != dir {
 			t.Errorf("failed: %s", got)
 		}
 		if got := c.produce(1, k, 1, time.Second, records("x")).ErrorCode; got != kerr.KafkaStorageError.Code {
 			t.Errorf("afterwards: %v", kerr.ErrorForCode(got))
 		}
 	})
-}
-
-// A leader that cannot open its log would lead on paper for ever.
-func TestALogThatCannotBeOpenedIsAFailureOfTheDisk(t *testing.T) {
-	for _, when := range []string{"at the start", "when the controller places it"} {
-		t.Run(when, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c := newCluster(t, 1)
-				b := c.brokers[1]
-				failed := make(chan string, 1)
-				b.cfg.OnFailure = func(topic string, p int32, _ error) { failed <- fmt.Sprint(topic, "/", p) }
-				obstacle := filepath.Join(b.path, "orders-0", "leader-epoch-checkpoint") // no file
-				if err := os.MkdirAll(obstacle, 0o700); err != nil {
-					t.Fatal(err)
-				}
-				if when == "at the start" {
-					b.Load()
-				} else {
-					k := key{Topic: "orders"}
-					c.states[k] = &state{topicID: [16]byte{1}, replicas: []int32{1}, isr: []int32{1}, leader: 1}
-					resp := b.LeaderAndISR(t.Context(), c.leaderAndISR(k, *c.states[k], b))
-					if got := resp.Topics[0].Partitions[0].ErrorCode; got != kerr.KafkaStorageError.Code {
-						t.Errorf("the controller is told %v", kerr.ErrorForCode(got))
-					}
-				}
-				if got := <-failed; got != "orders/0" {
-					t.Errorf("failed: %s", got)
-				}
-			})
-		})
-	}
 }
