@@ -17,17 +17,33 @@ var errNotTaken = errors.New("records that want no acknowledgement were not take
 
 // produce appends records. A client that asked a former leader is told where the leader is (KIP-951), so that it can go
 // on without asking for metadata first. One that wants no acks is told nothing: its connection ends, so that it asks anew.
+//
+// The connection's next request does not wait for the acks of all replicas (acks=-1).
 func (b *Broker) produce(ctx context.Context, r *wire.Request) kmsg.Response {
 	req := r.Body.(*kmsg.ProduceRequest)
 	refused := takeInternal(req, r.ClientID)
-	resp := b.replicas.Produce(ctx, req)
+	answer := b.replicas.Append(ctx, req)
 	if req.Acks == 0 {
-		if resp != nil || len(refused) > 0 {
+		if answer() != nil || len(refused) > 0 {
 			r.HangUp(errNotTaken)
 		}
 		return nil
 	}
-	resp.Topics = append(resp.Topics, refused...)
+	finish := func() kmsg.Response {
+		resp := answer()
+		resp.Topics = append(resp.Topics, refused...)
+		b.hint(resp, r.Conn.Listener)
+		return resp
+	}
+	if req.Acks == -1 {
+		r.Later(finish)
+		return nil
+	}
+	return finish()
+}
+
+// hint adds where the leaders are that an answer names.
+func (b *Broker) hint(resp *kmsg.ProduceResponse, listener string) {
 	var leaders []int32
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
@@ -36,10 +52,9 @@ func (b *Broker) produce(ctx context.Context, r *wire.Request) kmsg.Response {
 			}
 		}
 	}
-	for id, e := range b.reached(leaders, r.Conn.Listener) {
+	for id, e := range b.reached(leaders, listener) {
 		resp.Brokers = append(resp.Brokers, kmsg.ProduceResponseBroker{NodeID: id, Host: e.Host, Port: e.Port, Rack: b.cache.Current().Brokers[id].Rack})
 	}
-	return resp
 }
 
 // internalClient may write to internal topics, by an agreement among Kafka's tools.
