@@ -41,7 +41,8 @@ func (b *Broker) leaderAndISR(ctx context.Context, req *kmsg.LeaderAndISRRequest
 	limit, cancel := context.WithTimeout(ctx, b.settings.ZooKeeper.SessionTimeout)
 	defer cancel()
 	if err := b.configs.Load(limit, topics); err != nil {
-		b.log.Warn("topic configurations not read, defaults are used until they change", "err", err)
+		b.log.Warn("topic configurations not read, defaults are used until they are", "err", err)
+		b.configs.LoadLater(topics)
 	}
 	return b.replicas.LeaderAndISR(ctx, req)
 }

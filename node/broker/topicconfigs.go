@@ -22,16 +22,23 @@ type topicConfigs struct {
 	changed func(topic string)                     // is told after a change was taken in
 	others  func(ctx context.Context, path string) // is told of changes of users, clients and ips
 	brokers func(ctx context.Context, name string) // is told that a broker's configuration changed
+	read    func(ctx context.Context, topic string) (map[string]string, error)
 	log     *slog.Logger
 
 	seen map[string]time.Time // notifications that are dealt with, and when they were made; zero if not known yet
 
 	mu     sync.Mutex
 	topics map[string]map[string]string
+	missed map[string]bool // topics that could not be read when they were needed
+	more   chan struct{}   // has room for one: missed is not empty
 }
 
 func newTopicConfigs(zk *session, changed func(string), brokers func(context.Context, string), log *slog.Logger) *topicConfigs {
-	return &topicConfigs{zk: zk, changed: changed, brokers: brokers, log: log, topics: map[string]map[string]string{}}
+	read := func(ctx context.Context, topic string) (map[string]string, error) {
+		overrides, _, err := readEntityConfig(ctx, zk, layout.EntityConfig("topics", topic))
+		return overrides, err
+	}
+	return &topicConfigs{read: read, zk: zk, changed: changed, brokers: brokers, log: log, topics: map[string]map[string]string{}, missed: map[string]bool{}, more: make(chan struct{}, 1)}
 }
 
 // Begin notes which notifications there are; it comes before the first Load, whose reading makes them old.
@@ -69,9 +76,39 @@ func (c *topicConfigs) Load(ctx context.Context, topics map[string]bool) error {
 	return group.Wait()
 }
 
+// LoadLater reads the configurations of topics in the background, as soon as ZooKeeper answers again.
+func (c *topicConfigs) LoadLater(topics map[string]bool) {
+	c.mu.Lock()
+	maps.Copy(c.missed, topics)
+	c.mu.Unlock()
+	select {
+	case c.more <- struct{}{}:
+	default:
+	}
+}
+
+// catchUp reads what was missed until ctx ends.
+func (c *topicConfigs) catchUp(ctx context.Context) {
+	for {
+		select {
+		case <-c.more:
+		case <-ctx.Done():
+			return
+		}
+		c.mu.Lock()
+		missed := c.missed
+		c.missed = map[string]bool{}
+		maps.DeleteFunc(missed, func(topic string, _ bool) bool { return c.topics[topic] != nil })
+		c.mu.Unlock()
+		for topic := range missed {
+			c.takeTopic(ctx, topic)
+		}
+	}
+}
+
 // refresh reads one topic's configuration from ZooKeeper.
 func (c *topicConfigs) refresh(ctx context.Context, topic string) error {
-	overrides, _, err := readEntityConfig(ctx, c.zk, layout.EntityConfig("topics", topic))
+	overrides, err := c.read(ctx, topic)
 	if err != nil {
 		return err
 	}
@@ -117,6 +154,11 @@ const keepChanges = 15 * time.Minute
 
 // Run follows /config/changes until ctx ends. Begin comes before it.
 func (c *topicConfigs) Run(ctx context.Context) error {
+	var late sync.WaitGroup
+	defer late.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	late.Go(func() { c.catchUp(ctx) })
 	for ctx.Err() == nil {
 		var names []string
 		var watch <-chan zk.Event
