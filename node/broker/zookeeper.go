@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -23,7 +24,8 @@ type session struct {
 
 	mu      sync.Mutex
 	id      int64 // 0 while there is no session or no connection
-	last    int64 // id of the last session
+	last    int64 // id of the last session, 0 if it expired
+	dialed  int   // servers since there was a session
 	closing bool
 	changed chan struct{}
 }
@@ -59,8 +61,12 @@ func openSession(ctx context.Context, to settings.ZooKeeper, log *slog.Logger) (
 	log.Info("connecting to ZooKeeper", "servers", servers)
 	dial := func(network, address string, timeout time.Duration) (net.Conn, error) {
 		conn, err := net.DialTimeout(network, address, timeout)
-		if err != nil || to.Chroot == "" {
-			return conn, err
+		if err != nil {
+			return nil, err
+		}
+		conn = &impatient{Conn: conn, limit: s.patience(to)}
+		if to.Chroot == "" {
+			return conn, nil
 		}
 		return newChrooted(conn, to.Chroot), nil
 	}
@@ -84,6 +90,42 @@ func openSession(ctx context.Context, to settings.ZooKeeper, log *slog.Logger) (
 	return s, nil
 }
 
+// patience is how long the next server may take for its first reply: one that hangs must not cost the session there is.
+// With each round in vain it grows, since all may be slow.
+func (s *session) patience(to settings.ZooKeeper) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rounds := s.dialed / len(to.Servers)
+	s.dialed++
+	if s.last == 0 {
+		return to.SessionTimeout * time.Duration(1+rounds)
+	}
+	return to.SessionTimeout / 3 * time.Duration(1+rounds)
+}
+
+// impatient is a connection to a ZooKeeper server that may be reached and yet hang. The client gives a server many times
+// the session's timeout for the first reply; here it is limit, and the next server is tried.
+type impatient struct {
+	net.Conn
+	limit    time.Duration
+	answered atomic.Bool
+}
+
+func (c *impatient) SetReadDeadline(t time.Time) error {
+	if most := time.Now().Add(c.limit); !c.answered.Load() && t.After(most) {
+		t = most
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *impatient) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.answered.Store(true)
+	}
+	return n, err
+}
+
 // event is called by the client and must not block.
 func (s *session) event(e zk.Event) {
 	if e.Type != zk.EventSession {
@@ -98,9 +140,9 @@ func (s *session) event(e zk.Event) {
 		} else {
 			s.log.Info("ZooKeeper session resumed", "server", e.Server)
 		}
-		s.last = s.id
+		s.last, s.dialed = s.id, 0
 	case zk.StateExpired:
-		s.id = 0
+		s.id, s.last = 0, 0
 		s.log.Warn("ZooKeeper session expired")
 	case zk.StateDisconnected:
 		if s.id != 0 && !s.closing {
