@@ -5,6 +5,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -53,10 +54,11 @@ type Coordinator struct {
 
 // A partition is one that this broker leads.
 type partition struct {
-	number, epoch int32
-	ctx           context.Context // ends when it is resigned
-	resign        context.CancelFunc
-	loaded        chan struct{} // closed once groups are there
+	number int32
+	epoch  atomic.Int32    // of the leader
+	ctx    context.Context // ends when it is resigned
+	resign context.CancelFunc
+	loaded chan struct{} // closed once groups are there
 
 	mu     sync.Mutex
 	groups map[string]*group
@@ -135,17 +137,19 @@ func (c *Coordinator) PartitionFor(groupID string) int32 {
 }
 
 // Lead begins to coordinate the groups of a partition: they are loaded in the background, and requests for them get
-// COORDINATOR_LOAD_IN_PROGRESS meanwhile.
+// COORDINATOR_LOAD_IN_PROGRESS meanwhile. A leader that begins its next epoch, as when a follower died, goes on with what
+// it has; if it missed one, another may have led.
 func (c *Coordinator) Lead(number, epoch int32) {
-	p := &partition{number: number, epoch: epoch, loaded: make(chan struct{}), groups: map[string]*group{}}
-	p.ctx, p.resign = context.WithCancel(c.ctx)
 	c.mu.Lock()
 	old := c.partitions[number]
-	if old != nil && old.epoch >= epoch {
+	if old != nil && old.epoch.Load() >= epoch-1 {
+		old.epoch.Store(max(old.epoch.Load(), epoch))
 		c.mu.Unlock()
-		p.resign()
 		return
 	}
+	p := &partition{number: number, loaded: make(chan struct{}), groups: map[string]*group{}}
+	p.epoch.Store(epoch)
+	p.ctx, p.resign = context.WithCancel(c.ctx)
 	c.partitions[number] = p
 	c.mu.Unlock()
 	if old != nil {

@@ -21,13 +21,14 @@ const partitions = 50
 type disk struct {
 	mu      sync.Mutex
 	batches map[int32][][]byte
+	epochs  map[int32]int32                          // of the last append
 	refuse  error                                    // what Append says
 	stalls  chan struct{}                            // if set, Append and Read wait for it
 	fails   int                                      // how many reads fail
 	verdict func(partition int32, by Producer) error // of a transaction's coordinator
 }
 
-func newDisk() *disk { return &disk{batches: map[int32][][]byte{}} }
+func newDisk() *disk { return &disk{batches: map[int32][][]byte{}, epochs: map[int32]int32{}} }
 
 func (d *disk) wait(ctx context.Context) error {
 	d.mu.Lock()
@@ -44,7 +45,7 @@ func (d *disk) wait(ctx context.Context) error {
 	}
 }
 
-func (d *disk) Append(ctx context.Context, partition, _ int32, batch []byte) error {
+func (d *disk) Append(ctx context.Context, partition, epoch int32, batch []byte) error {
 	if err := d.wait(ctx); err != nil {
 		return err
 	}
@@ -53,6 +54,7 @@ func (d *disk) Append(ctx context.Context, partition, _ int32, batch []byte) err
 	if d.refuse != nil {
 		return d.refuse
 	}
+	d.epochs[partition] = epoch
 	d.batches[partition] = append(d.batches[partition], slices.Clone(batch))
 	return nil
 }
@@ -577,6 +579,31 @@ func TestWhoWaitsIsToldWhenTheCoordinatorMoves(t *testing.T) {
 		}
 		must(t, together(all, (*consumer).join)...)
 		must(t, together(all, (*consumer).sync)...)
+	})
+}
+
+func TestWhoWaitsIsNotDisturbedByTheDeathOfAFollower(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		c := coordinate(t, d)
+		all := []*consumer{newConsumer(t, c, "a"), newConsumer(t, c, "b")}
+		must(t, together(all, (*consumer).join)...)
+		all = leaderFirst(all)
+		waiting := make(chan error, 1)
+		go func() { waiting <- all[1].sync() }()
+		synctest.Wait()
+		number := c.PartitionFor("g")
+		c.Lead(number, 2)
+		must(t, all[0].sync(), <-waiting, all[0].commit(0, 7))
+		if got := d.epochs[number]; got != 2 {
+			t.Errorf("stored in epoch %d", got)
+		}
+		d.stalls = make(chan struct{})
+		c.Lead(number, 4) // another may have led in epoch 3
+		wants(t, kerr.CoordinatorLoadInProgress, all[0].commit(0, 8))
+		close(d.stalls)
+		synctest.Wait()
+		must(t, all[0].commit(0, 9))
 	})
 }
 

@@ -14,7 +14,7 @@ func (c *Coordinator) load(p *partition) {
 		m, err := c.remember(p)
 		if err == nil {
 			if n := c.install(p, m); n > 0 {
-				c.cfg.Log.Info("groups loaded", "partition", p.number, "epoch", p.epoch, "groups", n, "after", time.Since(began))
+				c.cfg.Log.Info("groups loaded", "partition", p.number, "epoch", p.epoch.Load(), "groups", n, "after", time.Since(began))
 			}
 			return
 		}

@@ -34,7 +34,7 @@ func (c *Coordinator) append(g *group, records ...log.Record) error {
 func (c *Coordinator) appendBatch(g *group, batch log.Batch, to Append) error {
 	ctx, cancel := context.WithTimeout(g.partition.ctx, c.cfg.Settings.CommitTimeout)
 	defer cancel()
-	err := to(ctx, g.partition.number, g.partition.epoch, batch)
+	err := to(ctx, g.partition.number, g.partition.epoch.Load(), batch)
 	switch {
 	case err == nil:
 		return nil

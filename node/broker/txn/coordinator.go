@@ -6,6 +6,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -55,10 +56,11 @@ type Coordinator struct {
 
 // A partition is one that this broker leads.
 type partition struct {
-	number, epoch int32
-	ctx           context.Context // ends when it is resigned
-	resign        context.CancelFunc
-	loaded        chan struct{} // closed once its transactional ids are there
+	number int32
+	epoch  atomic.Int32    // of the leader
+	ctx    context.Context // ends when it is resigned
+	resign context.CancelFunc
+	loaded chan struct{} // closed once its transactional ids are there
 
 	mu  sync.Mutex
 	ids map[string]*transaction
@@ -116,17 +118,19 @@ func (c *Coordinator) end() {
 }
 
 // Lead begins to coordinate the transactional ids of a partition: they are loaded in the background, and requests for
-// them get COORDINATOR_LOAD_IN_PROGRESS meanwhile.
+// them get COORDINATOR_LOAD_IN_PROGRESS meanwhile. A leader that begins its next epoch, as when a follower died, goes on with what
+// it has; if it missed one, another may have led.
 func (c *Coordinator) Lead(number, epoch int32) {
-	p := &partition{number: number, epoch: epoch, loaded: make(chan struct{}), ids: map[string]*transaction{}}
-	p.ctx, p.resign = context.WithCancel(c.ctx)
 	c.mu.Lock()
 	old := c.partitions[number]
-	if old != nil && old.epoch >= epoch {
+	if old != nil && old.epoch.Load() >= epoch-1 {
+		old.epoch.Store(max(old.epoch.Load(), epoch))
 		c.mu.Unlock()
-		p.resign()
 		return
 	}
+	p := &partition{number: number, loaded: make(chan struct{}), ids: map[string]*transaction{}}
+	p.epoch.Store(epoch)
+	p.ctx, p.resign = context.WithCancel(c.ctx)
 	c.partitions[number] = p
 	c.mu.Unlock()
 	if old != nil {
@@ -218,7 +222,7 @@ func (c *Coordinator) append(t *transaction, r log.Record) error {
 	p := t.partition
 	ctx, cancel := context.WithTimeout(p.ctx, c.cfg.Settings.CommitTimeout)
 	defer cancel()
-	err := c.cfg.Store.Append(ctx, p.number, p.epoch, log.EncodeBatch(r))
+	err := c.cfg.Store.Append(ctx, p.number, p.epoch.Load(), log.EncodeBatch(r))
 	switch {
 	case err == nil:
 		return nil

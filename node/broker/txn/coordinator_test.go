@@ -165,6 +165,31 @@ func TestTheNextCoordinatorFinishesWhatWasDecided(t *testing.T) {
 	})
 }
 
+func TestACoordinatorGoesOnInItsNextEpoch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{deaf: true}
+		c, stop := w.coordinator(t, 5)
+		defer stop()
+		p := begin7(t, c)
+		addPartition(t, c, p, "a")
+		if err := c.endTransaction("id", p, true); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		c.Lead(0, 6) // a follower died
+		if s := c.state(t); s != prepareCommit {
+			t.Fatalf("%s at once", names[s]) // and not COORDINATOR_LOAD_IN_PROGRESS
+		}
+		w.mu.Lock()
+		w.deaf = false
+		w.mu.Unlock()
+		time.Sleep(time.Second)
+		if s := c.state(t); s != completeCommit || len(w.markers) != 1 || w.markers[0].CoordinatorEpoch != 6 {
+			t.Errorf("%s, %+v", names[s], w.markers)
+		}
+	})
+}
+
 func TestAProducerThatIsSilentIsAbortedAndFenced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{}

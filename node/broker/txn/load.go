@@ -17,7 +17,7 @@ func (c *Coordinator) load(p *partition) {
 		if err == nil {
 			c.install(p, all)
 			if len(all) > 0 {
-				c.cfg.Log.Info("transactional ids loaded", "partition", p.number, "epoch", p.epoch, "ids", len(all), "after", time.Since(began))
+				c.cfg.Log.Info("transactional ids loaded", "partition", p.number, "epoch", p.epoch.Load(), "ids", len(all), "after", time.Since(began))
 			}
 			return
 		}

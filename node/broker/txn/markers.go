@@ -64,7 +64,7 @@ func (c *Coordinator) mark(p *partition, m metadata, left map[place]struct{}) {
 			continue
 		case requests[leader] == nil:
 			marker := kmsg.NewWriteTxnMarkersRequestMarker()
-			marker.ProducerID, marker.ProducerEpoch, marker.Committed, marker.CoordinatorEpoch = m.id, m.epoch, m.state == prepareCommit, p.epoch
+			marker.ProducerID, marker.ProducerEpoch, marker.Committed, marker.CoordinatorEpoch = m.id, m.epoch, m.state == prepareCommit, p.epoch.Load()
 			r := kmsg.NewPtrWriteTxnMarkersRequest()
 			r.Version, r.Markers = 1, append(r.Markers, marker)
 			requests[leader] = r
