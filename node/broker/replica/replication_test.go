@@ -2,6 +2,8 @@ package replica
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -219,6 +221,37 @@ func TestALeaderThatReturnsCutsOffWhatOnlyItHad(t *testing.T) {
 		if got := c.state(k).isr; !slices.Equal(got, []int32{2, 3, 1}) {
 			t.Errorf("isr %v", got)
 		}
+	})
+}
+
+func TestAFollowerThatLostItsEpochsKeepsOnlyWhatIsCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		k := c.create("orders", 0, 1, 2, 3)
+		c.mustProduce(1, k, -1, "committed")
+		c.settle()
+		c.hang(1, true)
+		c.mustProduce(1, k, 1, "only on 1")
+		b := c.brokers[1]
+		folder := filepath.Join(b.lookup(k).log.Dir().Path(), "orders-0")
+		if err := b.Shutdown(t.Context()); err != nil { // its log will be trusted, without a look at its batches
+			t.Fatal(err)
+		}
+		b.mu.Lock()
+		b.up, b.registered = false, false
+		b.mu.Unlock()
+		b.cancel()
+		<-b.done
+		if err := os.Remove(filepath.Join(folder, "leader-epoch-checkpoint")); err != nil {
+			t.Fatal(err)
+		}
+		c.elect(k, 2, 2, 3)
+		c.mustProduce(2, k, -1, "second life")
+		c.mustProduce(2, k, -1, "goes on")
+		b.start()
+		c.publish(k, 1)
+		c.settle()
+		c.identical(k, 1, 2, 3)
 	})
 }
 

@@ -156,6 +156,10 @@ func (r *Replicas) assume(p *partition, s *kmsg.LeaderAndISRRequestTopicPartitio
 	}
 	r.fetchers.remove(p)
 	if s.Leader != r.cfg.BrokerID {
+		if err := p.trustOnlyCommitted(); err != nil {
+			p.fail(err)
+			return led, false, err
+		}
 		p.becomeFollower(s.Leader, s.LeaderEpoch, s.ZKVersion)
 		r.log.Info("follower", "partition", p.String(), "leader", s.Leader, "epoch", s.LeaderEpoch, "end", p.log.End(), "hw", p.highWatermark())
 		return led, false, nil
@@ -171,6 +175,17 @@ func (r *Replicas) assume(p *partition, s *kmsg.LeaderAndISRRequestTopicPartitio
 	}
 	r.log.Info("leader", "partition", p.String(), "epoch", s.LeaderEpoch, "isr", s.ISR, "end", lead.epochStart, "hw", p.highWatermark())
 	return led, true, nil
+}
+
+// trustOnlyCommitted cuts a log whose epochs are not known back to its high watermark: a leader could not tell where it
+// diverged (KIP-101). Needs writer.
+func (p *partition) trustOnlyCommitted() error {
+	hw := p.highWatermark()
+	if p.log.LastEpoch() >= 0 || p.log.End() <= hw {
+		return nil
+	}
+	p.r.log.Warn("no leader epochs are known: what may not be committed is cut off", "partition", p.String(), "from", p.log.End(), "to", hw)
+	return p.log.Truncate(hw)
 }
 
 // identify notes the topic's id.
