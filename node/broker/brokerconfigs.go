@@ -41,6 +41,7 @@ func (b *Broker) loadConfigs(ctx context.Context) error {
 	b.replicas.SetDefaults(replica.Defaults{Topic: topicDefaults(next), MinInSyncReplicas: int(next.Int("min.insync.replicas"))})
 	b.replicas.SetFetchers(int(next.Int("num.replica.fetchers")))
 	b.replicas.SetCleanerBackoff(cleanerBackoff(next))
+	b.replicas.SetThrottles(next.Int(settings.LeaderThrottle), next.Int(settings.FollowerThrottle))
 	b.replicas.SetMoveRate(next.Int(settings.LogDirsThrottle))
 	if b.controller != nil {
 		b.controller.ConfigChanged()

@@ -39,6 +39,7 @@ func replicaSettings(v settings.Values) replica.Settings {
 		RetentionCheck:          v.Millis("log.retention.check.interval.ms"),
 		MaxFetchBytes:           int32(v.Int("fetch.max.bytes")),
 		FetchSessions:           int(v.Int("max.incremental.fetch.session.cache.slots")),
+		ThrottleWindows:         windows(v, "replication.quota.window"),
 		MinInSyncReplicas:       int(v.Int("min.insync.replicas")),
 		CleanerBackoff:          cleanerBackoff(v),
 		Topic:                   topicDefaults(v),

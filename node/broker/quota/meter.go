@@ -26,12 +26,7 @@ type sample struct {
 
 // take notes an amount and returns how long to rest until the rate is within the limit.
 func (m *meter) take(w Windows, now time.Time, amount, limit float64) time.Duration {
-	m.used = now
-	m.forget(w, now)
-	if n := len(m.samples); n == 0 || now.Sub(m.samples[n-1].start) >= w.Size {
-		m.samples = append(m.samples, sample{start: now})
-	}
-	m.samples[len(m.samples)-1].sum += amount
+	m.note(w, now, amount)
 	span := m.elapsed(w, now)
 	rate := m.total() / span.Seconds()
 	if rate <= limit {
@@ -41,6 +36,16 @@ func (m *meter) take(w Windows, now time.Time, amount, limit float64) time.Durat
 		return w.span()
 	}
 	return time.Duration((rate - limit) / limit * float64(span))
+}
+
+// note adds an amount to the window of this moment.
+func (m *meter) note(w Windows, now time.Time, amount float64) {
+	m.used = now
+	m.forget(w, now)
+	if n := len(m.samples); n == 0 || now.Sub(m.samples[n-1].start) >= w.Size {
+		m.samples = append(m.samples, sample{start: now})
+	}
+	m.samples[len(m.samples)-1].sum += amount
 }
 
 // forget drops samples that all windows have left behind.

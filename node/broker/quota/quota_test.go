@@ -153,3 +153,34 @@ func TestChangesOfTopicsAreRefusedWhileTheBucketIsOverdrawn(t *testing.T) {
 		}
 	}
 }
+
+func TestAThrottleRestsUntilTheRateIsWithinTheLimit(t *testing.T) {
+	w := Windows{Count: 11, Size: time.Second}
+	start := time.Unix(1000, 0)
+	at := func(d time.Duration) time.Time { return start.Add(d) }
+	throttle := NewThrottle(w)
+	throttle.Note(1<<40, start)
+	if rest := throttle.Rest(start); rest != 0 {
+		t.Errorf("without a limit: rest %v", rest)
+	}
+	throttle = NewThrottle(w)
+	throttle.SetLimit(100)
+	throttle.Note(100, start)
+	if rest := throttle.Rest(start); rest != 0 {
+		t.Errorf("100 bytes at 100 a second: rest %v", rest)
+	}
+	throttle.Note(300, at(500*time.Millisecond))
+	if rest := throttle.Rest(at(500 * time.Millisecond)); rest != 3*time.Second {
+		t.Errorf("400 bytes within a second: rest %v", rest)
+	}
+	if rest := throttle.Rest(at(4 * time.Second)); rest != 0 {
+		t.Errorf("400 bytes after 4 s: rest %v", rest)
+	}
+	throttle.SetLimit(0)
+	if rest := throttle.Rest(at(4 * time.Second)); rest != 7*time.Second {
+		t.Errorf("nothing is allowed: rest %v", rest)
+	}
+	if rate := throttle.Rate(at(11 * time.Second)); rate != 0 {
+		t.Errorf("%v bytes a second after all windows passed", rate)
+	}
+}

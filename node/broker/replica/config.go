@@ -10,6 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"kdrill/node/broker/quota"
 	"kdrill/node/log"
 )
 
@@ -74,6 +75,7 @@ type Settings struct {
 	CleanerBackoff          time.Duration // log.cleaner.backoff.ms; 0 is no cleaner (log.cleaner.enable)
 	MaxFetchBytes           int32         // fetch.max.bytes, of one answer to a consumer
 	FetchSessions           int           // max.incremental.fetch.session.cache.slots
+	ThrottleWindows         quota.Windows // replication.quota.window.num and .size.seconds
 	MinInSyncReplicas       int           // min.insync.replicas, where a topic sets none, as the broker starts
 	Topic                   log.Config    // log.* properties, where a topic sets none, as the broker starts
 }
@@ -94,6 +96,7 @@ func DefaultSettings() Settings {
 		CleanerBackoff:          15 * time.Second,
 		MaxFetchBytes:           55 << 20,
 		FetchSessions:           1000,
+		ThrottleWindows:         quota.Windows{Count: 11, Size: time.Second},
 		MinInSyncReplicas:       1,
 		Topic:                   log.DefaultConfig(),
 	}

@@ -231,6 +231,9 @@ func (f *fetch) fill(i int, part *kmsg.FetchResponseTopicPartition) {
 	got := &f.readings[i]
 	if p := f.parts[i]; p != nil {
 		p.traffic.fetched(f.by, got)
+		if f.by.follows() {
+			p.sent(len(got.records))
+		}
 	}
 	part.Default()
 	part.Partition = f.wants[i].Partition

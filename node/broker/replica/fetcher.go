@@ -46,6 +46,7 @@ type pursuit struct {
 	rest    time.Time // not to be fetched before
 	pause   time.Duration
 	said    int16 // error code that was logged last
+	level   bool  // has all that its leader had committed, at the last fetch
 }
 
 func newFetcher(r *Replicas, leader int32) *fetcher {
@@ -105,7 +106,7 @@ func (f *fetcher) due(now time.Time) (due []*pursuit, next time.Duration) {
 	f.changed = false
 	next = time.Hour
 	for _, q := range f.following {
-		if wait := q.rest.Sub(now); wait > 0 {
+		if wait := max(q.rest.Sub(now), q.held(now)); wait > 0 {
 			next = min(next, wait)
 			continue
 		}

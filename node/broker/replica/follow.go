@@ -111,6 +111,7 @@ func (q *pursuit) append(part *kmsg.FetchResponseTopicPartition) error {
 				return fmt.Errorf("append to %s: %w", p, err)
 			}
 			p.traffic.replicatedIn.Add(int64(len(part.RecordBatches)))
+			p.received(len(part.RecordBatches))
 		}
 		end := p.log.End()
 		p.mu.Lock()
@@ -119,6 +120,7 @@ func (q *pursuit) append(part *kmsg.FetchResponseTopicPartition) error {
 			wake(p.committed)
 		}
 		p.behind = max(part.HighWatermark-end, 0)
+		q.level = p.behind == 0
 		p.mu.Unlock()
 		if start := min(part.LogStartOffset, end); start > p.log.Start() {
 			return p.log.SetStart(start)

@@ -21,7 +21,8 @@ type partition struct {
 	r   *Replicas
 	log *log.Log
 
-	traffic *traffic // of the topic
+	traffic   *traffic // of the topic
+	throttled throttled
 
 	writer  sync.Mutex    // held while the log changes at its end, and while the role does
 	markers map[int64]int // appended here in this term, by producer, for guards; guarded by writer

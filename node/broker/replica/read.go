@@ -2,6 +2,7 @@ package replica
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -76,6 +77,7 @@ type standing struct {
 	hw, stable, limit int64
 	end               int64
 	nearer            int32 // as in reading
+	outOfSync         bool  // the reader is a follower that is not in the isr
 }
 
 // admit checks that this replica may serve a fetch.
@@ -106,6 +108,7 @@ func (p *partition) admit(w *want, by reader) (standing, error) {
 	case by.brokerEpoch >= 0 && by.brokerEpoch < known.brokerEpoch: // sent before the follower was restarted
 		return s, notLeader
 	}
+	s.outOfSync = !slices.Contains(p.lead.isr, by.id)
 	return s, nil
 }
 
@@ -131,7 +134,7 @@ func (p *partition) read(w *want, by reader, maxBytes int, minOne bool, lent *lo
 	if w.offset < out.start || w.offset > s.end {
 		return failedReading(kerr.OffsetOutOfRange)
 	}
-	if w.offset < s.limit && (maxBytes > 0 || minOne) {
+	if w.offset < s.limit && (maxBytes > 0 || minOne) && !p.withholds(s) {
 		if out.records, err = p.log.ReadInto(lent.take, w.offset, s.limit, maxBytes, minOne); err != nil {
 			return failedReading(p.readError(err))
 		}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"kdrill/node/broker/quota"
 	"kdrill/node/log"
 )
 
@@ -34,6 +35,7 @@ type Replicas struct {
 	backoff        atomic.Int64 // of the cleaner, a time.Duration
 	backoffChanged poll
 	moveRate       atomic.Int64 // bytes a second; 0: no limit
+	throttles      throttles
 
 	sessions *sessions
 	lender   lender
@@ -46,8 +48,9 @@ func New(cfg Config) *Replicas {
 	r := &Replicas{
 		cfg: cfg, log: cfg.Log,
 		hosted: map[key]*partition{}, names: map[[16]byte]string{}, traffic: map[string]*traffic{}, moves: map[key]*move{}, controllerEpoch: -1,
-		restored: cfg.Dirs.HighWatermarks(),
-		sessions: newSessions(cfg.Settings.FetchSessions),
+		restored:  cfg.Dirs.HighWatermarks(),
+		sessions:  newSessions(cfg.Settings.FetchSessions),
+		throttles: throttles{quota.NewThrottle(cfg.Settings.ThrottleWindows), quota.NewThrottle(cfg.Settings.ThrottleWindows)},
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
@@ -98,6 +101,7 @@ func (r *Replicas) open(k key, isNew bool) (*partition, error) {
 		key: k, r: r, log: l, traffic: r.trafficOf(k.Topic), leader: -1, leaderEpoch: -1, partitionEpoch: -1, end: l.End(),
 		hw: min(max(r.restored[k], l.Start()), l.End()),
 	}
+	p.throttled.set(r.overrides(k.Topic), k, r.cfg.BrokerID)
 	r.hosted[k] = p
 	delete(r.restored, k)
 	return p, nil
@@ -285,6 +289,7 @@ func (r *Replicas) ConfigChanged(topic string) {
 			continue
 		}
 		p.log.SetConfig(config)
+		p.throttled.set(r.overrides(topic), p.key, r.cfg.BrokerID)
 		p.mu.Lock()
 		if p.lead != nil {
 			p.lead.minISR = minISR

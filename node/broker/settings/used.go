@@ -92,6 +92,8 @@ func used() []string {
 		"replica.lag.time.max.ms",
 		"replica.selector.class",
 		"replica.socket.timeout.ms",
+		"replication.quota.window.num",
+		"replication.quota.window.size.seconds",
 		"sasl.enabled.mechanisms",
 		"sasl.jaas.config",
 		"sasl.mechanism.inter.broker.protocol",
