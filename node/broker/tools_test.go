@@ -38,6 +38,7 @@ func TestApachesTools(t *testing.T) {
 		{"verifiable producer and consumer", s.verifiable},
 		{"producer performance", s.performance},
 		{"kafka-reassign-partitions", s.reassign},
+		{"a reassignment with a throttle", s.throttled},
 		{"kafka-leader-election", s.elect},
 		{"kafka-transactions", s.transactions},
 		{"kafka-log-dirs", s.logDirs},
