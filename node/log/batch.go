@@ -117,6 +117,12 @@ func (b Batch) check() error {
 func (b Batch) setBaseOffset(v int64)  { binary.BigEndian.PutUint64(b, uint64(v)) }
 func (b Batch) setLeaderEpoch(v int32) { binary.BigEndian.PutUint32(b[12:], uint32(v)) }
 
+// setMaxTimestamp corrects what a producer got wrong, which the CRC covers.
+func (b Batch) setMaxTimestamp(v int64) {
+	binary.BigEndian.PutUint64(b[35:], uint64(v))
+	b.seal()
+}
+
 // setAppendTime stamps the batch with the leader's clock, which the CRC covers.
 func (b Batch) setAppendTime(millis int64) {
 	binary.BigEndian.PutUint16(b[21:], uint16(b.Attributes()|appendTimeBit))

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
@@ -18,59 +20,81 @@ const maxRecords = 256 << 20
 
 // body is the batch's records, decompressed.
 func (b Batch) body() ([]byte, error) {
-	body, err := decompress(b.Attributes()&compressionMask, b[headerSize:])
+	body, err := decompress(nil, b.Attributes()&compressionMask, b[headerSize:])
 	if err != nil {
 		return nil, fmt.Errorf("%w: batch at %d: %w", ErrCorrupt, b.BaseOffset(), err)
 	}
 	return body, nil
 }
 
-// decompress undoes a codec, by its number in a batch's attributes.
-func decompress(codec int16, body []byte) ([]byte, error) {
-	var err error
+// Decompressors are used again: making one costs more than most batches do.
+var (
+	gzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
+	lz4s  = sync.Pool{New: func() any { return lz4.NewReader(nil) }}
+	zstds = sync.OnceValues(func() (*zstd.Decoder, error) {
+		return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxRecords), zstd.WithDecoderLowmem(true))
+	})
+)
+
+// decompress undoes a codec, by its number in a batch's attributes, and appends to dst; what is not compressed it returns
+// as it is.
+func decompress(dst []byte, codec int16, body []byte) ([]byte, error) {
 	switch codec {
 	case 0:
 		return body, nil
 	case 1:
-		var r *gzip.Reader
-		if r, err = gzip.NewReader(bytes.NewReader(body)); err == nil {
-			body, err = bounded(r)
+		r := gzips.Get().(*gzip.Reader)
+		defer gzips.Put(r)
+		if err := r.Reset(bytes.NewReader(body)); err != nil {
+			return nil, err
 		}
+		return bounded(dst, r)
 	case 2:
-		body, err = unsnappy(body)
+		return unsnappy(dst, body)
 	case 3:
-		body, err = bounded(lz4.NewReader(bytes.NewReader(body)))
+		r := lz4s.Get().(*lz4.Reader)
+		defer lz4s.Put(r)
+		r.Reset(bytes.NewReader(body))
+		return bounded(dst, r)
 	case 4:
-		var r *zstd.Decoder
-		if r, err = zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxRecords)); err == nil {
-			body, err = bounded(r)
-			r.Close()
+		d, err := zstds()
+		if err != nil {
+			return nil, err
 		}
-	default:
-		err = fmt.Errorf("compression %d", codec)
+		return d.DecodeAll(body, dst)
 	}
-	return body, err
+	return nil, fmt.Errorf("compression %d", codec)
 }
 
-func bounded(r io.Reader) ([]byte, error) {
-	out, err := io.ReadAll(io.LimitReader(r, maxRecords+1))
-	if len(out) > maxRecords {
-		return nil, fmt.Errorf("more than %d bytes of records", maxRecords)
+// bounded appends what r yields, up to maxRecords.
+func bounded(dst []byte, r io.Reader) ([]byte, error) {
+	dst = slices.Grow(dst, 4<<10)
+	for {
+		n, err := r.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case len(dst) > maxRecords:
+			return nil, fmt.Errorf("more than %d bytes of records", maxRecords)
+		case err == io.EOF:
+			return dst, nil
+		case err != nil:
+			return nil, err
+		case len(dst) == cap(dst):
+			dst = slices.Grow(dst, len(dst))
+		}
 	}
-	return out, err
 }
 
 // Java producers frame snappy in chunks: this mark, two versions (int32), then length (int32) and block, repeatedly.
 var xerial = []byte{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0}
 
-func unsnappy(src []byte) ([]byte, error) {
+func unsnappy(dst, src []byte) ([]byte, error) {
 	if !bytes.HasPrefix(src, xerial) {
-		return block(src)
+		return block(dst, src)
 	}
 	if len(src) < 16 {
 		return nil, io.ErrUnexpectedEOF
 	}
-	var out []byte
 	for src = src[16:]; len(src) > 0; {
 		if len(src) < 4 {
 			return nil, io.ErrUnexpectedEOF
@@ -79,18 +103,19 @@ func unsnappy(src []byte) ([]byte, error) {
 		if src = src[4:]; n > int64(len(src)) {
 			return nil, io.ErrUnexpectedEOF
 		}
-		chunk, err := block(src[:n])
-		if err != nil {
+		var err error
+		if dst, err = block(dst, src[:n]); err != nil {
 			return nil, err
 		}
-		if src, out = src[n:], append(out, chunk...); len(out) > maxRecords {
+		if src = src[n:]; len(dst) > maxRecords {
 			return nil, fmt.Errorf("more than %d bytes of records", maxRecords)
 		}
 	}
-	return out, nil
+	return dst, nil
 }
 
-func block(src []byte) ([]byte, error) {
+// block appends one block of snappy.
+func block(dst, src []byte) ([]byte, error) {
 	n, err := snappy.DecodedLen(src)
 	if err == nil && n > maxRecords {
 		err = fmt.Errorf("more than %d bytes of records", maxRecords)
@@ -98,7 +123,11 @@ func block(src []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return snappy.Decode(nil, src)
+	dst = slices.Grow(dst, n)
+	if _, err := snappy.Decode(dst[len(dst):len(dst)+n], src); err != nil {
+		return nil, err
+	}
+	return dst[:len(dst)+n], nil
 }
 
 // compress is the inverse of body, in the framing that Java clients read.

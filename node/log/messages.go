@@ -81,7 +81,7 @@ func unwrap(wrapper message, magic int8, depth int) iter.Seq2[message, error] {
 		if wrapper.codec == lz4 && magic == 0 {
 			wrapper.value = lz4Checksum(wrapper.value, false)
 		}
-		set, err := decompress(wrapper.codec, wrapper.value)
+		set, err := decompress(nil, wrapper.codec, wrapper.value)
 		if err != nil {
 			yield(message{}, fmt.Errorf("%w: compressed message: %w", ErrCorrupt, err))
 			return

@@ -94,7 +94,7 @@ func TestRecordsThatAreRefusedAreNamed(t *testing.T) {
 	cfg.CleanupPolicy = "compact"
 	l.SetConfig(cfg)
 	_, err = l.AppendLeader(EncodeBatch(Record{Timestamp: now}, Record{Timestamp: 0, Key: []byte("k")}), 0, FromClient)
-	if refused, ok := errors.AsType[*RecordErrors](err); !ok || !errors.Is(err, ErrInvalidRecord) || len(refused.Records) != 2 {
+	if refused, ok := errors.AsType[*RecordErrors](err); !ok || !errors.Is(err, ErrInvalidTimestamp) || len(refused.Records) != 2 {
 		t.Errorf("%v", err)
 	}
 	cfg.TimestampType = LogAppendTime

@@ -2,10 +2,9 @@ package log
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"math"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -95,7 +94,7 @@ func parse(batches []byte, cfg *Config, origin Origin) ([]Batch, error) {
 	return list, nil
 }
 
-// fromClient checks the rules for producers. Records that are compressed are only looked into where a rule asks for it.
+// fromClient checks the rules for producers.
 func (b Batch) fromClient(cfg *Config) error {
 	const zstd = 4
 	switch {
@@ -112,66 +111,113 @@ func (b Batch) fromClient(cfg *Config) error {
 	case b.ProducerID() != noProducer && b.BaseSequence() < 0:
 		return fmt.Errorf("%w: producer %d sent sequence %d", ErrInvalidRecord, b.ProducerID(), b.BaseSequence())
 	}
-	if b.Attributes()&compressionMask == 0 {
-		if err := b.wellFormed(); err != nil {
-			return err
-		}
-	}
-	now := time.Now().UnixMilli()
-	timed := cfg.TimestampType == CreateTime && (cfg.TimestampBefore < math.MaxInt64 || b.MaxTimestamp()-now > cfg.TimestampAfter)
-	if !timed && !cfg.compacts() {
-		return nil
-	}
-	return b.checkRecords(cfg, now)
+	return b.checkRecords(cfg, time.Now().UnixMilli())
 }
 
-// wellFormed checks the frames of records that are not compressed: each has its length and its place, together they
-// fill the batch.
-func (b Batch) wellFormed() error {
+// checkRecords looks at each record, decompressed if need be: they are as many as the header says, in their places, and
+// fill the batch; a compacted topic takes none without key; timestamps are near the clock, and the largest is the header's.
+func (b Batch) checkRecords(cfg *Config, now int64) error {
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
 	body := []byte(b[headerSize:])
-	for i := range b.Count() {
-		length, n := binary.Varint(body)
-		if n <= 0 || length < 1 || length > int64(len(body)-n) {
-			return fmt.Errorf("%w: record %d is cut off", ErrInvalidRecord, i)
+	if codec := b.Attributes() & compressionMask; codec != 0 {
+		var err error
+		if body, err = decompress((*scratch)[:0], codec, body); err != nil {
+			return fmt.Errorf("%w: records cannot be decompressed: %v", ErrInvalidRecord, err)
 		}
-		record := body[n+1 : n+int(length)] // without attributes
-		body = body[n+int(length):]
-		_, n = binary.Varint(record) // timestamp
-		if n <= 0 {
-			return fmt.Errorf("%w: record %d has no timestamp", ErrInvalidRecord, i)
-		}
-		if place, n := binary.Varint(record[n:]); n <= 0 || place != int64(i) {
-			return fmt.Errorf("%w: record %d says that it is record %d", ErrInvalidRecord, i, place)
+		if cap(body) <= maxScratch {
+			*scratch = body[:0]
 		}
 	}
-	if len(body) > 0 {
+	var refused []RecordError
+	kind, newest := ErrInvalidRecord, int64(-1)
+	for i := range b.Count() {
+		r, rest, ok := cutOutline(body)
+		switch {
+		case !ok:
+			return fmt.Errorf("%w: record %d is cut off or malformed", ErrInvalidRecord, i)
+		case r.place != int64(i):
+			return fmt.Errorf("%w: record %d says that it is record %d", ErrInvalidRecord, i, r.place)
+		}
+		body = rest
+		timestamp := b.BaseTimestamp() + r.timestampDelta
+		newest = max(newest, timestamp)
+		switch {
+		case cfg.compacts() && !r.keyed:
+			refused = append(refused, RecordError{i, "a compacted topic takes no record without key"})
+		case cfg.TimestampType == CreateTime && timestamp >= 0 && (now-timestamp > cfg.TimestampBefore || timestamp-now > cfg.TimestampAfter):
+			refused = append(refused, RecordError{i, fmt.Sprintf("timestamp %d is more than %d ms before or %d ms after the broker's clock", timestamp, cfg.TimestampBefore, cfg.TimestampAfter)})
+			kind = ErrInvalidTimestamp
+		}
+	}
+	switch {
+	case len(body) > 0:
 		return fmt.Errorf("%w: %d bytes follow the last record", ErrInvalidRecord, len(body))
+	case len(refused) > 0:
+		return &RecordErrors{kind, refused}
+	case newest != b.MaxTimestamp() && cfg.TimestampType == CreateTime:
+		b.setMaxTimestamp(newest)
 	}
 	return nil
 }
 
-// checkRecords looks at each record: a compacted topic takes none without key, timestamps must be near the clock.
-func (b Batch) checkRecords(cfg *Config, now int64) error {
-	var wrong []RecordError
-	onlyTimes := true
-	index := int32(0)
-	for r, err := range b.Records() {
-		switch {
-		case err != nil:
-			return errors.Join(ErrInvalidRecord, err)
-		case cfg.compacts() && r.Key == nil:
-			wrong = append(wrong, RecordError{index, "a compacted topic takes no record without key"})
-			onlyTimes = false
-		case cfg.TimestampType == CreateTime && r.Timestamp >= 0 && (now-r.Timestamp > cfg.TimestampBefore || r.Timestamp-now > cfg.TimestampAfter):
-			wrong = append(wrong, RecordError{index, fmt.Sprintf("timestamp %d is more than %d ms before or %d ms after the broker's clock", r.Timestamp, cfg.TimestampBefore, cfg.TimestampAfter)})
-		}
-		index++
+// scratches are buffers that batches are decompressed into to be looked at. Larger ones are left to the collector.
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxScratch = 4 << 20
+
+// outline is what the rules for producers ask of a record.
+type outline struct {
+	timestampDelta, place int64
+	keyed                 bool
+}
+
+// cutOutline looks at the first record of a body: length, attributes, timestamp, place, key, value and headers have to
+// fill it exactly.
+func cutOutline(body []byte) (o outline, rest []byte, ok bool) {
+	length, n := binary.Varint(body)
+	if n <= 0 || length < 1 || length > int64(len(body)-n) {
+		return o, nil, false
 	}
+	r := fields{left: body[n+1 : n+int(length)]} // without attributes
+	rest = body[n+int(length):]
+	o.timestampDelta, o.place = r.number(), r.number()
+	o.keyed = r.skip()
+	r.skip() // value
+	headers := r.number()
+	for ; headers > 0 && !r.bad; headers-- {
+		r.bad = !r.skip() || r.bad // a header's key is not null
+		r.skip()
+	}
+	return o, rest, !r.bad && headers == 0 && len(r.left) == 0
+}
+
+// fields are what is left of a record; bad tells that it ended too soon.
+type fields struct {
+	left []byte
+	bad  bool
+}
+
+func (f *fields) number() int64 {
+	v, n := binary.Varint(f.left)
+	if n <= 0 {
+		f.bad, f.left = true, nil
+		return 0
+	}
+	f.left = f.left[n:]
+	return v
+}
+
+// skip goes beyond bytes with their length; present is false for null.
+func (f *fields) skip() (present bool) {
+	length := f.number()
 	switch {
-	case len(wrong) == 0:
-		return nil
-	case onlyTimes:
-		return &RecordErrors{ErrInvalidTimestamp, wrong}
+	case length < 0:
+		return false
+	case length > int64(len(f.left)):
+		f.bad, f.left = true, nil
+	default:
+		f.left = f.left[length:]
 	}
-	return &RecordErrors{ErrInvalidRecord, wrong}
+	return true
 }
