@@ -34,28 +34,29 @@ type Broker struct {
 	listeners []net.Listener // in the order of settings.Listeners
 	clusterID string
 
-	zk               *session
-	registration     *registration
-	cache            *metadata.Cache
-	internals        *internalTopics
-	configs          *topicConfigs
-	entities         *entities
-	quotas           *quota.Quotas
-	connections      *connections
-	acls             *acls // nil: everybody may do everything
-	replicas         *replica.Replicas
-	controller       *controller.Controller
-	groups           *group.Coordinator
-	transactions     *txn.Coordinator
-	peers            *peers
-	transactionPeers *peers
-	producerIDs      *producerIDs
-	handlers         map[int16]handler
-	requests         *requests
-	web              net.Listener  // of /metrics and /healthz, nil for none
-	reconfigure      sync.Mutex    // held while changed properties are taken in
-	failed           chan error    // why the log directory cannot be used any more; has room for one
-	dirFailures      chan struct{} // has room for one: the controller is to be told that replicas went offline
+	zk           *session
+	registration *registration
+	cache        *metadata.Cache
+	internals    *internalTopics
+	configs      *topicConfigs
+	entities     *entities
+	quotas       *quota.Quotas
+	connections  *connections
+	acls         *acls // nil: everybody may do everything
+	replicas     *replica.Replicas
+	controller   *controller.Controller
+	groups       *group.Coordinator
+	transactions *txn.Coordinator
+	peers        *peers
+	markerPeers  *peers
+	verifyPeers  *peers
+	producerIDs  *producerIDs
+	handlers     map[int16]handler
+	requests     *requests
+	web          net.Listener  // of /metrics and /healthz, nil for none
+	reconfigure  sync.Mutex    // held while changed properties are taken in
+	failed       chan error    // why the log directory cannot be used any more; has room for one
+	dirFailures  chan struct{} // has room for one: the controller is to be told that replicas went offline
 }
 
 // assemble makes the parts of a broker and connects them. Nothing runs yet.
@@ -65,7 +66,8 @@ func (b *Broker) assemble(dirs *log.Dirs) {
 	b.failed, b.dirFailures = make(chan error, 1), make(chan struct{}, 1)
 	b.internals = newInternalTopics(b.cache, b.countPartitions, b.log)
 	b.peers = newPeers(s.Dialer, fmt.Sprintf("broker-%d", s.BrokerID))
-	b.transactionPeers = newPeers(s.Dialer, fmt.Sprintf("broker-%d-txn", s.BrokerID))
+	b.markerPeers = newPeers(s.Dialer, fmt.Sprintf("broker-%d-markers", s.BrokerID))
+	b.verifyPeers = newPeers(s.Dialer, fmt.Sprintf("broker-%d-txn", s.BrokerID))
 	b.producerIDs = &producerIDs{zk: b.zk, broker: s.BrokerID}
 	b.registration = newRegistration(b.zk, s.BrokerID, b.describe, patience(s.ZooKeeper.SessionTimeout), b.log)
 	b.configs = newTopicConfigs(b.zk, b.topicConfigChanged, b.brokerConfigChanged, b.log)
@@ -213,7 +215,8 @@ func (b *Broker) serve(ctx context.Context) error {
 	closed := b.replicas.Shutdown(alive)
 	end()
 	b.peers.Close()
-	b.transactionPeers.Close()
+	b.markerPeers.Close()
+	b.verifyPeers.Close()
 	b.zk.Close()
 	err := parts.Wait()
 	if errors.Is(err, context.Canceled) {

@@ -62,17 +62,17 @@ func (b *Broker) mark(ctx context.Context, to int32, req *kmsg.WriteTxnMarkersRe
 	if to == b.settings.BrokerID {
 		return b.replicas.WriteTxnMarkers(ctx, req), nil
 	}
-	answer, err := b.askBroker(ctx, to, req)
+	answer, err := b.askBroker(ctx, b.markerPeers, to, req)
 	if err != nil {
 		return nil, err
 	}
 	return answer.(*kmsg.WriteTxnMarkersResponse), nil
 }
 
-// askBroker asks another broker about transactions. Such requests have connections of their own: they wait for
-// replicas, and what replicas ask of the controller must not wait behind them. A broker that hangs is given up once its
-// session has ended.
-func (b *Broker) askBroker(ctx context.Context, id int32, req kmsg.Request) (kmsg.Response, error) {
+// askBroker asks another broker about transactions. Markers have connections of their own: they wait for replicas, and
+// neither what replicas ask of the controller nor producers that are verified must wait behind them. A broker that hangs
+// is given up once its session has ended.
+func (b *Broker) askBroker(ctx context.Context, by *peers, id int32, req kmsg.Request) (kmsg.Response, error) {
 	address, ok := b.endpoint(id)
 	if !ok {
 		return nil, fmt.Errorf("%s: broker %d is not alive", kmsg.NameForKey(req.Key()), id)
@@ -80,7 +80,7 @@ func (b *Broker) askBroker(ctx context.Context, id int32, req kmsg.Request) (kms
 	gone := fmt.Errorf("%s: broker %d left", kmsg.NameForKey(req.Key()), id)
 	ctx, cancel := b.cache.While(ctx, func(c *metadata.Cluster) bool { return c.Alive(id) }, gone)
 	defer cancel()
-	return b.transactionPeers.request(ctx, address, req)
+	return by.request(ctx, address, req)
 }
 
 // marked tells group coordinators that offsets in a transaction are decided.
@@ -132,7 +132,7 @@ func (b *Broker) askVerification(ctx context.Context, v replica.Verification) (m
 	} else {
 		limit, cancel := context.WithTimeout(ctx, verifyTimeout)
 		defer cancel()
-		answer, err := b.askBroker(limit, leader.Leader, req)
+		answer, err := b.askBroker(limit, b.verifyPeers, leader.Leader, req)
 		if err != nil {
 			b.log.Debug("transaction not verified", "transactional_id", v.TransactionalID, "err", err)
 			return nil, kerr.CoordinatorNotAvailable

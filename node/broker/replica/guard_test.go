@@ -23,6 +23,12 @@ func transactional(p producer, value string) []byte {
 // end writes the marker of a producer's transaction.
 func (c *cluster) end(leader int32, k key, p producer) {
 	c.t.Helper()
+	if got := c.mark(leader, k, p); got != 0 {
+		c.t.Errorf("marker: %v", kerr.ErrorForCode(got))
+	}
+}
+
+func (c *cluster) mark(leader int32, k key, p producer) (code int16) {
 	req := kmsg.NewPtrWriteTxnMarkersRequest()
 	req.Version = 1
 	m := kmsg.NewWriteTxnMarkersRequestMarker()
@@ -32,9 +38,7 @@ func (c *cluster) end(leader int32, k key, p producer) {
 	m.Topics = append(m.Topics, topic)
 	req.Markers = append(req.Markers, m)
 	resp := c.brokers[leader].WriteTxnMarkers(context.Background(), req)
-	if got := resp.Markers[0].Topics[0].Partitions[0].ErrorCode; got != 0 {
-		c.t.Errorf("marker: %v", kerr.ErrorForCode(got))
-	}
+	return resp.Markers[0].Topics[0].Partitions[0].ErrorCode
 }
 
 func TestWhatWasVerifiedHoldsUntilTheTransactionEnds(t *testing.T) {
@@ -87,6 +91,24 @@ func TestMarkersAreForgottenWithTheirProducers(t *testing.T) {
 		at.expireProducers(time.Now().Add(20 * time.Minute))
 		if len(at.markers) != 1 || at.markers[3] != 2 {
 			t.Errorf("markers %v", at.markers)
+		}
+	})
+}
+
+func TestMarkersDoNotWaitForEverForGroupsThatLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1)
+		k := c.create("__consumer_offsets", 0, 1)
+		c.brokers[1].cfg.OnMarker = func(ctx context.Context, _ string, _ int32, _ int64, _ bool) error {
+			<-ctx.Done()
+			return kerr.CoordinatorLoadInProgress
+		}
+		began := time.Now()
+		if got := c.mark(1, k, producer{id: 7}); got != kerr.CoordinatorLoadInProgress.Code {
+			t.Errorf("marker: %v", kerr.ErrorForCode(got))
+		}
+		if took := time.Since(began); took != markerTimeout {
+			t.Errorf("took %v", took)
 		}
 	})
 }

@@ -11,7 +11,8 @@ import (
 	"kdrill/node/log"
 )
 
-// markerTimeout is how long WriteTxnMarkers waits until its markers are committed; the coordinator then asks again.
+// markerTimeout is how long WriteTxnMarkers waits until its markers are committed and taken note of; the coordinator then
+// asks again.
 const markerTimeout = 5 * time.Second
 
 // WriteTxnMarkers ends transactions in the partitions that are led here, and answers when the markers are committed.
@@ -35,6 +36,8 @@ func (r *Replicas) WriteTxnMarkers(ctx context.Context, req *kmsg.WriteTxnMarker
 		}
 	}
 	awaitAll(parts).wait(ctx, parts, now.Add(markerTimeout))
+	ctx, cancel := context.WithDeadline(ctx, now.Add(markerTimeout)) // others wait on the same connection
+	defer cancel()
 	for i := range parts {
 		if a := &parts[i]; a.err == nil && r.cfg.OnMarker != nil {
 			a.err = r.cfg.OnMarker(ctx, a.p.Topic, a.p.Partition, markers[i].ProducerID, markers[i].Committed)
