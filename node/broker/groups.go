@@ -28,7 +28,7 @@ func (b *Broker) newGroups() *group.Coordinator {
 // offsetsStore keeps what group coordinators remember.
 type offsetsStore struct{ replicas *replica.Replicas }
 
-func (s offsetsStore) Append(ctx context.Context, partition, epoch int32, batch []byte) error {
+func (s offsetsStore) Append(ctx context.Context, partition, epoch int32, batch []byte) (int64, error) {
 	return s.replicas.AppendInternal(ctx, offsetsTopic, partition, epoch, batch, nil)
 }
 
@@ -40,7 +40,7 @@ func (s offsetsStore) Verify(ctx context.Context, partition int32, by group.Prod
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, partition, epoch int32, batch []byte) error {
+	return func(ctx context.Context, partition, epoch int32, batch []byte) (int64, error) {
 		return s.replicas.AppendInternal(ctx, offsetsTopic, partition, epoch, batch, verified)
 	}, nil
 }

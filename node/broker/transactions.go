@@ -50,7 +50,8 @@ func leaderIn(c *metadata.Cluster, topic string, partition int32) (id int32, kno
 type transactionsStore struct{ replicas *replica.Replicas }
 
 func (s transactionsStore) Append(ctx context.Context, partition, epoch int32, batch []byte) error {
-	return s.replicas.AppendInternal(ctx, transactionsTopic, partition, epoch, batch, nil)
+	_, err := s.replicas.AppendInternal(ctx, transactionsTopic, partition, epoch, batch, nil)
+	return err
 }
 
 func (s transactionsStore) Read(partition int32) iter.Seq2[[]byte, error] {

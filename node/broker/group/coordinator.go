@@ -11,10 +11,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// A Store holds __consumer_offsets. Append returns once the batch is committed (acks=all), with errors of package kerr;
+// A Store holds __consumer_offsets. Append returns once the batch is committed (acks=all), with the offset of its first
+// record and errors of package kerr;
 // epoch is the leader epoch that Lead named. Read iterates over the committed batches of a partition, as raw bytes.
 type Store interface {
-	Append(ctx context.Context, partition, epoch int32, batch []byte) error
+	Append(ctx context.Context, partition, epoch int32, batch []byte) (at int64, err error)
 	// Verify asks the coordinator of a producer's transaction whether a partition is part of it (KIP-890), and returns what
 	// appends its offsets there, unless the transaction ends before.
 	Verify(ctx context.Context, partition int32, by Producer) (Append, error)
@@ -22,7 +23,7 @@ type Store interface {
 }
 
 // Append is [Store]'s.
-type Append func(ctx context.Context, partition, epoch int32, batch []byte) error
+type Append func(ctx context.Context, partition, epoch int32, batch []byte) (at int64, err error)
 
 // A Producer commits offsets in a transaction.
 type Producer struct {
@@ -67,7 +68,9 @@ type partition struct {
 // A group is a state machine with its committed offsets, lock and timer.
 type group struct {
 	partition *partition
-	turn      sync.Mutex // held while appending, so that appends are applied to memory in the order of the log; taken before mu
+	// turn is held while appending, so that appends are applied to memory in the order of the log; taken before mu. Commits
+	// of offsets share it: they do not wait for each other, and those that are overtaken find a later one in memory.
+	turn sync.RWMutex
 
 	mu        sync.Mutex
 	fsm       fsm

@@ -7,7 +7,8 @@
 // before it is confirmed; whoever leads the partition next reads it back ([Coordinator.Lead]) and goes on.
 //
 // Each group has a mutex, held for memory work only, and one timer, set to its next deadline. The state machine itself
-// (type group) knows no clock, disk or goroutine: it is told the time. Appends of one group take turns, so that
+// (type group) knows no clock, disk or goroutine: it is told the time. Appends of one group take turns, but for commits
+// of offsets, of which the one that is later in the log counts, so that
 // memory and log agree about order. Groups never wait for each other.
 //
 // Sources: Kafka 3.9 (GroupCoordinator, GroupMetadata, GroupMetadataManager), KIP-62, KIP-134, KIP-345, KIP-394.

@@ -45,18 +45,18 @@ func (d *disk) wait(ctx context.Context) error {
 	}
 }
 
-func (d *disk) Append(ctx context.Context, partition, epoch int32, batch []byte) error {
+func (d *disk) Append(ctx context.Context, partition, epoch int32, batch []byte) (int64, error) {
 	if err := d.wait(ctx); err != nil {
-		return err
+		return -1, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.refuse != nil {
-		return d.refuse
+		return -1, d.refuse
 	}
 	d.epochs[partition] = epoch
 	d.batches[partition] = append(d.batches[partition], slices.Clone(batch))
-	return nil
+	return int64(len(d.batches[partition])), nil
 }
 
 func (d *disk) Verify(_ context.Context, partition int32, by Producer) (Append, error) {

@@ -78,8 +78,8 @@ func (c *Coordinator) commit(req *kmsg.OffsetCommitRequest, commits map[place]co
 	if g == nil {
 		return kerr.IllegalGeneration
 	}
-	g.turn.Lock()
-	defer g.turn.Unlock()
+	g.turn.RLock()
+	defer g.turn.RUnlock()
 	c.change(g, func(now time.Time) { err = g.fsm.mayCommit(member, instance, generation, now) })
 	if err != nil || len(commits) == 0 {
 		return err
@@ -88,13 +88,18 @@ func (c *Coordinator) commit(req *kmsg.OffsetCommitRequest, commits map[place]co
 	for _, at := range sorted(commits) {
 		records = append(records, commits[at].record(g.fsm.id, at))
 	}
-	if err := c.append(g, records...); err != nil {
+	stored, err := c.appendBatch(g, log.EncodeBatch(records...), c.cfg.Store.Append)
+	if err != nil {
 		c.cfg.Log.Debug("offsets not committed", "group", g.fsm.id, "err", err)
 		return commitError(err)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	maps.Copy(g.offsets, commits)
+	for at, v := range commits {
+		if v.stored = stored; g.offsets[at].stored <= stored {
+			g.offsets[at] = v
+		}
+	}
 	return nil
 }
 

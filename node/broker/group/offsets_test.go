@@ -1,6 +1,7 @@
 package group
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +72,45 @@ func TestACommitThatIsNotStoredIsNotSeen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// slow is a store whose appends are committed when a test says so.
+type slow struct {
+	*disk
+	appended chan chan struct{} // closed by the test
+	end      int64
+}
+
+func (s *slow) Append(context.Context, int32, int32, []byte) (at int64, err error) {
+	at = s.end
+	s.end++
+	committed := make(chan struct{})
+	s.appended <- committed
+	<-committed
+	return at, nil
+}
+
+func TestCommitsOfAGroupDoNotWaitForEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		c := coordinate(t, d)
+		s := &slow{disk: d, appended: make(chan chan struct{})}
+		c.cfg.Store = s
+		k := newConsumer(t, c, "a")
+		answers := [2]chan error{make(chan error, 1), make(chan error, 1)}
+		var committed [2]chan struct{}
+		for i := range answers {
+			go func() { answers[i] <- k.commit(0, int64(i)) }()
+			committed[i] = <-s.appended
+		}
+		for _, i := range []int{1, 0} { // the second is told first
+			close(committed[i])
+			must(t, <-answers[i])
+			if got, err := k.position(0); got != 1 || err != nil {
+				t.Errorf("after commit %d: position %d: %v", i, got, err)
+			}
+		}
+	})
 }
 
 func TestLargeMetadataIsRefusedForItsPartitionOnly(t *testing.T) {

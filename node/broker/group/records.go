@@ -37,6 +37,7 @@ type commit struct {
 	metadata    string
 	at          time.Time
 	expires     time.Time // zero: by the broker's retention
+	stored      int64     // offset in the log of what was committed with it since the partition was loaded
 }
 
 func offsetKey(group string, p place) []byte {

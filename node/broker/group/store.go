@@ -28,22 +28,23 @@ func (c *Coordinator) save(g *group) {
 
 // append writes records for a group, whose turn it is, and waits until they are committed.
 func (c *Coordinator) append(g *group, records ...log.Record) error {
-	return c.appendBatch(g, log.EncodeBatch(records...), c.cfg.Store.Append)
+	_, err := c.appendBatch(g, log.EncodeBatch(records...), c.cfg.Store.Append)
+	return err
 }
 
-func (c *Coordinator) appendBatch(g *group, batch log.Batch, to Append) error {
+func (c *Coordinator) appendBatch(g *group, batch log.Batch, to Append) (at int64, err error) {
 	ctx, cancel := context.WithTimeout(g.partition.ctx, c.cfg.Settings.CommitTimeout)
 	defer cancel()
-	err := to(ctx, g.partition.number, g.partition.epoch.Load(), batch)
+	at, err = to(ctx, g.partition.number, g.partition.epoch.Load(), batch)
 	switch {
 	case err == nil:
-		return nil
+		return at, nil
 	case g.partition.ctx.Err() != nil:
-		return kerr.NotCoordinator
+		return -1, kerr.NotCoordinator
 	case errors.Is(err, context.DeadlineExceeded):
-		return kerr.RequestTimedOut
+		return -1, kerr.RequestTimedOut
 	}
-	return err
+	return -1, err
 }
 
 // commitError is what a client is told when the store refused.

@@ -119,7 +119,7 @@ func (c *Coordinator) commitInTransaction(ctx context.Context, req *kmsg.TxnOffs
 	before := maps.Clone(g.undecided[req.ProducerID])
 	g.undecided.put(req.ProducerID, commits)
 	g.mu.Unlock()
-	if err := c.appendBatch(g, batch, store); err != nil {
+	if _, err := c.appendBatch(g, batch, store); err != nil {
 		if !errors.Is(err, kerr.RequestTimedOut) && !errors.Is(err, kerr.NotEnoughReplicasAfterAppend) {
 			g.mu.Lock()
 			g.undecided.restore(req.ProducerID, before)

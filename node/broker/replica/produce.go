@@ -226,16 +226,17 @@ func usesZstd(batches []byte) bool {
 }
 
 // AppendInternal appends a coordinator's batch to a partition that this broker leads in leaderEpoch, and waits until
-// it is committed. A batch that is part of a transaction comes with the guard under which that was verified.
-func (r *Replicas) AppendInternal(ctx context.Context, topic string, partition, leaderEpoch int32, batch []byte, verified *Guard) error {
+// it is committed. A batch that is part of a transaction comes with the guard under which that was verified. at is the
+// offset of its first record.
+func (r *Replicas) AppendInternal(ctx context.Context, topic string, partition, leaderEpoch int32, batch []byte, verified *Guard) (at int64, err error) {
 	k := key{Topic: topic, Partition: partition}
 	p := r.lookup(k)
 	if p == nil {
-		return r.missing(k)
+		return -1, r.missing(k)
 	}
 	parts := []produced{{p: p, appended: p.appendGuarded(batch, log.FromCoordinator, -1, leaderEpoch, verified)}}
 	if parts[0].err != nil {
-		return protocolError(parts[0].err)
+		return -1, protocolError(parts[0].err)
 	}
 	p.announce(time.Now())
 	deadline, ok := ctx.Deadline()
@@ -243,7 +244,7 @@ func (r *Replicas) AppendInternal(ctx context.Context, topic string, partition, 
 		deadline = time.Now().Add(internalTimeout)
 	}
 	awaitAll(parts).wait(ctx, parts, deadline)
-	return protocolError(parts[0].err)
+	return parts[0].First, protocolError(parts[0].err)
 }
 
 // internalTimeout is offsets.commit.timeout.ms, for callers whose context has no deadline.

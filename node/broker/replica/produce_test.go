@@ -104,17 +104,17 @@ func TestCoordinatorsWriteAndReadTheirPartitions(t *testing.T) {
 		k := c.create("__consumer_offsets", 3, 1, 2)
 		b := c.brokers[1]
 		for i := range 4 {
-			if err := b.AppendInternal(t.Context(), k.Topic, k.Partition, 0, records(fmt.Sprint(i)), nil); err != nil {
+			if _, err := b.AppendInternal(t.Context(), k.Topic, k.Partition, 0, records(fmt.Sprint(i)), nil); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := b.AppendInternal(t.Context(), k.Topic, k.Partition, 1, records("x"), nil); !errors.Is(err, kerr.UnknownLeaderEpoch) {
+		if _, err := b.AppendInternal(t.Context(), k.Topic, k.Partition, 1, records("x"), nil); !errors.Is(err, kerr.UnknownLeaderEpoch) {
 			t.Errorf("in an epoch to come: %v", err)
 		}
 		c.hang(1, true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := b.AppendInternal(ctx, k.Topic, k.Partition, 0, records("4"), nil); !errors.Is(err, kerr.RequestTimedOut) {
+		if _, err := b.AppendInternal(ctx, k.Topic, k.Partition, 0, records("4"), nil); !errors.Is(err, kerr.RequestTimedOut) {
 			t.Errorf("not committed in time: %v", err)
 		}
 		var values []string
