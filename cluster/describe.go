@@ -21,7 +21,7 @@ func describe(s *Spec, dir string, lives map[string]life) Status {
 
 func describeNode(s *Spec, n Node, dir string, l life) NodeStatus {
 	status := NodeStatus{
-		Name: n.Name, Role: n.Role, ID: n.ID, Engine: s.EngineOf(n.Role), State: l.State, PID: l.Process.PID, Address: n.Address(),
+		Name: n.Name, Role: n.Role, ID: n.ID, Voter: n.Voter, Engine: s.EngineOf(n.Role), State: l.State, PID: l.Process.PID, Address: n.Address(),
 		Restarts: max(0, l.Starts-1), Reason: l.Reason, Log: filepath.Join(nodeFolder(dir, n.Name), logFile),
 	}
 	if status.State == "" {

@@ -57,7 +57,8 @@ func (s State) Runs() bool {
 type NodeStatus struct {
 	Name     string        `json:"name"` // broker-1, coordinator-2
 	Role     Role          `json:"role"`
-	ID       int           `json:"id"` // broker.id or myid
+	ID       int           `json:"id"`              // broker.id or myid
+	Voter    bool          `json:"voter,omitempty"` // a broker that is a KRaft controller too
 	Engine   string        `json:"engine"`
 	State    State         `json:"state"`
 	PID      int           `json:"pid"`     // 0 while it does not run

@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +40,7 @@ var deeds = []deed{
 		return now.State != cluster.Serving && now.State != cluster.Starting
 	}},
 	{cluster.Resume, "Continue nodes that are paused", "", "resumed", func(_, now cluster.NodeStatus) bool { return now.State != cluster.Paused }},
-	{cluster.Restart, "Stop nodes if they run, and start them; each waits until the one before has caught up", "SIGTERM", "restarted", started},
+	{cluster.Restart, "Stop nodes if they run, and start them; of several, each once it can be spared", "SIGTERM", "restarted", started},
 	{cluster.Start, "Start nodes that do not run", "", "started", started},
 }
 
@@ -98,7 +99,15 @@ func (a *app) do(ctx context.Context, d deed, words []string, yes bool, timeout 
 			return err
 		}
 	}
+	if d.verb == cluster.Restart { // who does not serve comes first: nobody misses it, and others may wait for it
+		slices.SortStableFunc(nodes, func(a, b cluster.NodeStatus) int { return serves(a) - serves(b) })
+	}
 	for i, before := range nodes {
+		if d.verb == cluster.Restart && len(nodes) > 1 && before.State == cluster.Serving {
+			if err := a.spared(ctx, client, nodes[i:], timeout); err != nil {
+				return err
+			}
+		}
 		if err := client.Do(ctx, before.Name, d.verb, "command line"); err != nil {
 			return a.advise(err)
 		}
@@ -110,12 +119,19 @@ func (a *app) do(ctx context.Context, d deed, words []string, yes bool, timeout 
 			return err
 		}
 		if left := nodes[i+1:]; d.verb == cluster.Restart && len(left) > 0 && before.State.Runs() && left[0].State.Runs() {
-			if err := a.rejoined(ctx, status, now, len(left), timeout); err != nil {
+			if err := a.rejoined(ctx, status, now, left, timeout); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+func serves(n cluster.NodeStatus) int {
+	if n.State == cluster.Serving {
+		return 1
+	}
+	return 0
 }
 
 // question names what is hit: the node, what it was called by, its process and the signal.

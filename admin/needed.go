@@ -1,0 +1,55 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Needed lists the partitions, by topic, that miss a replica and would be left without a leader or with fewer replicas in
+// sync than min.insync.replicas if a broker ended now. away are brokers that do not serve, whether the cluster has
+// noticed yet or not. Partitions that have all their replicas are not listed: waiting would not make them safer.
+func (c *Client) Needed(ctx context.Context, broker int32, away []int32) ([]string, error) {
+	m, err := c.peers.metadata(ctx, nil)
+	if err != nil {
+		return nil, unreachable(c.cfg.Bootstrap, err)
+	}
+	look := &look{world: newWorld(c.cfg)}
+	look.world.applyMetadata(m, time.Now())
+	var exposed []string
+	for name, t := range look.world.topics {
+		if slices.ContainsFunc(t.Partitions, func(p Partition) bool { return p.exposed(broker, away) }) {
+			exposed = append(exposed, name)
+		}
+	}
+	if len(exposed) == 0 {
+		return nil, nil
+	}
+	readMinISR(ctx, c.peers, exposed, look.post)
+	s := look.world.snapshot(time.Now())
+	for i := range s.Topics {
+		if t := &s.Topics[i]; t.MinISR == 0 && slices.Contains(exposed, t.Name) {
+			return nil, fmt.Errorf("min.insync.replicas of topic %s is not known", t.Name)
+		}
+	}
+	return neededIn(s, broker, away), nil
+}
+
+func neededIn(s *Snapshot, broker int32, away []int32) (partitions []string) {
+	for i := range s.Topics {
+		t := &s.Topics[i]
+		for j := range t.Partitions {
+			p := &t.Partitions[j]
+			if left := without(p.ISR, append(away[:len(away):len(away)], broker)); p.exposed(broker, away) && len(left) < max(t.MinISR, 1) {
+				partitions = append(partitions, TopicPartition{t.Name, p.ID}.String())
+			}
+		}
+	}
+	return partitions
+}
+
+// exposed says whether a broker is in sync where another replica is not, or does not serve.
+func (p Partition) exposed(broker int32, away []int32) bool {
+	return slices.Contains(p.ISR, broker) && len(without(p.ISR, away)) < len(p.Replicas)
+}
