@@ -145,3 +145,24 @@ func TestWatchesAreListedByClientAndByPath(t *testing.T) {
 		t.Errorf("dirs %q", got)
 	}
 }
+
+func TestSyncsThatTakeLongAreCounted(t *testing.T) {
+	for setting, some := range map[string]bool{"fsync.warningthresholdms=-1": true, "fsync.warningthresholdms=600000": false} {
+		port := freePorts(t, 1)[0]
+		e := startEnsemble(t, 1, setting, fmt.Sprintf("admin.serverPort=%d", port))
+		c := dial(t, e.nodes[0].client)
+		c.connect(time.Minute)
+		c.create("/a", 0)
+		var answer struct {
+			Stats struct {
+				Count int `json:"fsync_threshold_exceed_count"`
+			} `json:"server_stats"`
+		}
+		if err := json.Unmarshal([]byte(fetch(t, fmt.Sprintf("http://127.0.0.1:%d/commands/stats", port))), &answer); err != nil {
+			t.Fatal(err)
+		}
+		if count := answer.Stats.Count; (count > 0) != some {
+			t.Errorf("%s: %d", setting, count)
+		}
+	}
+}

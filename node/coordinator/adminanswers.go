@@ -77,7 +77,7 @@ func (s *Server) adminStats() object {
 	o := object{
 		"version": versionLine, "read_only": s.readsOnly(), "client_response": none, "node_count": s.nodeCount(),
 		"server_stats": object{
-			"packets_sent": s.stats.sent.Load(), "packets_received": s.stats.received.Load(), "fsync_threshold_exceed_count": 0,
+			"packets_sent": s.stats.sent.Load(), "packets_received": s.stats.received.Load(), "fsync_threshold_exceed_count": s.slowSyncs(),
 			"client_response_stats": none, "provider_null": false, "server_state": s.mode(),
 			"outstanding_requests": s.stats.outstanding.Load(), "min_latency": least, "avg_latency": mean, "max_latency": most,
 			"data_dir_size": data, "log_dir_size": logs, "last_processed_zxid": s.machine.Zxid(),

@@ -33,6 +33,7 @@ type settings struct {
 	snapCount              uint64
 	snapRetain             int
 	purgeEvery             time.Duration   // between removals of old snapshots; 0: whenever there is a new one
+	slowSync               time.Duration   // a sync of the log that takes longer is counted
 	words                  map[string]bool // four-letter words that are answered
 	maxBuffer              int
 	path                   string       // of the zoo.cfg
@@ -58,7 +59,7 @@ var known = []string{
 	"serializeLastProcessedZxid.enabled", "quorumCnxnTimeoutMs", "electionPortBindRetry", "digest.enabled", "bitHashCacheSize",
 	"outstandingHandshake.limit", "maxInProcessingDeadWatchers", "clientPortListenBacklog", "secureClientPortAddress",
 	"observerMasterPort", "peerType", "quorumListenOnAllIPs",
-	"cnxTimeout", "fsync.warningthresholdms", "forceSync", "localSessionsEnabled", "localSessionsUpgradingEnabled", "sslQuorum",
+	"cnxTimeout", "forceSync", "localSessionsEnabled", "localSessionsUpgradingEnabled", "sslQuorum",
 	"portUnification", "traceFile", "emulate353TTLNodes", "serverCnxnFactory", "authProvider",
 	"requireClientAuthScheme", "client.portUnification", "watchManagerName", "tcpKeepAlive", "syncEnabled", "snapSizeLimitInKb",
 	"multiAddress.enabled", "DigestAuthenticationProvider.digestAlg", "enforce.auth.enabled", "enforce.auth.schemes",
@@ -89,6 +90,7 @@ func load(path string) (*settings, error) {
 		s.purgeEvery = store.Never // so Apache takes an explicit 0; without the line old snapshots go with each new one
 	}
 	s.allConnections = int(f.Int(prefixed(f, "maxCnxns"), 0, 0, 1<<30))
+	s.slowSync = time.Duration(f.Int(prefixed(f, "fsync.warningthresholdms"), 1000, -1, 1<<31-1)) * time.Millisecond
 	s.initLimit = f.Int("initLimit", 10, 0, 1<<31-1)
 	s.syncLimit = f.Int("syncLimit", 5, 0, 1<<31-1)
 	s.maxBuffer = int(f.Int("jute.maxbuffer", 0xfffff, 1024, 1<<28))

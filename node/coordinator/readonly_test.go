@@ -48,6 +48,7 @@ func playReadOnly(t *testing.T, e *ensemble) []string {
 	before := dial(t, p.client)
 	s := before.connect(time.Minute)
 	before.create("/a", 0)
+	before.create("/own", 1) // makes a session that may be local one of the ensemble
 	note("isro %q", p.word("isro"))
 	for _, o := range e.nodes[1:] {
 		o.kill()
@@ -122,6 +123,14 @@ with a quorum again: ends true
 the session from before lives: true`
 	if got := strings.Join(ours, "\n"); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if testing.Short() {
+		return
+	}
+	// Apache opens no session of the ensemble in this mode: it takes new clients only where sessions may be local.
+	settings = append(settings, "JVM=readonlymode.enabled=true", "localSessionsEnabled=true", "localSessionsUpgradingEnabled=true")
+	if theirs := strings.Join(playReadOnly(t, startApache(t, 3, settings...)), "\n"); theirs != want {
+		t.Errorf("Apache\n%s\nwant\n%s", theirs, want)
 	}
 }
 

@@ -3,8 +3,11 @@ package coordinator
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"kdrill/node/coordinator/proto"
@@ -31,6 +34,20 @@ func (s *Server) meet() {
 		s.machine.Configure(s.cfg.members)
 	}
 	s.quorum.Meet(s.membersNow())
+	s.adopt()
+}
+
+// adopt makes members that are newer than this node's files take effect here. The caller holds the state's lock, or is the
+// only one who knows it.
+func (s *Server) adopt() {
+	if !s.machine.Reconfigured() || s.machine.Version() <= s.written {
+		return
+	}
+	s.written = s.machine.Version()
+	s.moveClients()
+	if err := s.remember(); err != nil {
+		s.log.Warn("the new members could not be written beside the configuration: this node finds them in its data", "err", err)
+	}
 }
 
 // steer makes a leader do what the state wants of the members. The caller holds the state's lock.
@@ -63,9 +80,7 @@ func (s *Server) reconfigured(r *state.Result, w waiter) {
 	if r.Settled && r.Code == proto.OK {
 		s.log.Info("members changed by a client", "version", hexID(s.machine.Version()), "members", s.machine.Members().Text(0))
 		s.quorum.Meet(s.membersNow())
-		if err := s.remember(); err != nil {
-			s.log.Warn("the new members could not be written beside the configuration: this node finds them in its data", "err", err)
-		}
+		s.adopt()
 	}
 	if s.role.Leading() {
 		s.steer()
@@ -75,7 +90,8 @@ func (s *Server) reconfigured(r *state.Result, w waiter) {
 // remember writes the members into a file of their own, named by their version, and makes the configuration name it, as
 // Apache does. A node that is no member any more keeps the file with which it came.
 func (s *Server) remember() error {
-	if _, here := s.machine.Members().Find(s.cfg.id); !here {
+	m, here := s.machine.Members().Find(s.cfg.id)
+	if !here {
 		return nil
 	}
 	path, err := filepath.Abs(s.cfg.dynamicFile(s.machine.Version()))
@@ -96,19 +112,29 @@ func (s *Server) remember() error {
 			return err
 		}
 	}
-	return replaceFile(s.cfg.path, withoutMembers(was, "dynamicConfigFile="+path))
+	lines := []string{"dynamicConfigFile=" + path}
+	if s.cfg.clientAddr != "" { // a server line whose host is that of all does not say where this node listens
+		host, port, _ := net.SplitHostPort(cmp.Or(s.clientAddr(m), s.addr))
+		lines = append(lines, "clientPortAddress="+host, "clientPort="+port)
+	}
+	return replaceFile(s.cfg.path, withLines(was, lines))
 }
 
-// withoutMembers is a configuration without its server lines, and with another line at its end.
-func withoutMembers(config []byte, line string) []byte {
+// withLines is a configuration without its server lines, and with other lines at its end in the place of those it has with
+// the same keys.
+func withLines(config []byte, others []string) []byte {
+	keyOf := func(line string) string {
+		key, _, _ := strings.Cut(line, "=")
+		return strings.TrimSpace(key)
+	}
 	var b bytes.Buffer
 	for lines := bufio.NewScanner(bytes.NewReader(config)); lines.Scan(); {
-		key, _, _ := strings.Cut(strings.TrimSpace(lines.Text()), "=")
-		if key = strings.TrimSpace(key); !strings.HasPrefix(key, "server.") && key != "dynamicConfigFile" {
+		key := keyOf(lines.Text())
+		if !strings.HasPrefix(key, "server.") && !slices.ContainsFunc(others, func(o string) bool { return keyOf(o) == key }) {
 			b.WriteString(lines.Text() + "\n")
 		}
 	}
-	b.WriteString(line + "\n")
+	b.WriteString(strings.Join(others, "\n") + "\n")
 	return b.Bytes()
 }
 

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -190,4 +191,49 @@ func TestAnEnsembleMovesToOtherNodes(t *testing.T) {
 		t.Error(found, err)
 	}
 	must[string](t)(c.Create("/after", nil, 0, anyone))
+}
+
+// Other ports of a member are used at once: clients and the other nodes come there, who is connected stays, and the node
+// starts again there.
+func TestAMemberMovesToOtherPorts(t *testing.T) {
+	e := startEnsemble(t, 3, reconfigurable...)
+	mover := e.leader()
+	var others []*process
+	for _, p := range e.nodes {
+		if p != mover {
+			others = append(others, p)
+		}
+	}
+	stays, before := dial(t, mover.client), mover.client
+	stays.connect(2 * time.Minute)
+	stays.create("/before", 0)
+	c, _ := client(t, time.Minute, others[0].client, others[1].client)
+	ports := freePorts(t, 3)
+	mover.server, mover.client = fmt.Sprintf("server.%d=127.0.0.1:%d:%d", mover.id, ports[0], ports[1]), fmt.Sprintf("127.0.0.1:%d", ports[2])
+	if _, err := c.IncrementalReconfig([]string{fmt.Sprintf("%s;%d", mover.server, ports[2])}, nil, -1); err != nil {
+		t.Fatal(err)
+	}
+	mover.serving()
+	eventually(t, "nobody is taken at the old port", func() bool {
+		conn, err := net.Dial("tcp", before)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
+	if conf := mover.word("conf"); !strings.Contains(conf, fmt.Sprintf("clientPort=%d\n", ports[2])) {
+		t.Errorf("its configuration says\n%s", conf)
+	}
+	eventually(t, "all three are in step", func() bool { return strings.Contains(e.leader().word("mntr"), "zk_synced_followers\t2\n") })
+	if stays.create("/after", 0); stays.code != proto.OK {
+		t.Errorf("who was connected: %v", stays.code)
+	}
+	others[0].kill() // now the one that has moved is needed
+	c, _ = client(t, time.Minute, others[1].client)
+	must[string](t)(c.Create("/needed", nil, 0, anyone))
+	mover.kill()
+	mover.start()
+	mover.serving()
+	c, _ = client(t, time.Minute, mover.client)
+	must[string](t)(c.Create("/again", nil, 0, anyone))
 }

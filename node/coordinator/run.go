@@ -94,7 +94,7 @@ func newNode(s *settings, log *slog.Logger) (n *node, err error) {
 	}()
 	st, found, err := store.Open(store.Config{
 		LogDir: filepath.Join(s.logDir, folder), SnapshotDir: filepath.Join(s.dataDir, folder),
-		SegmentBytes: 4 << 20, Trailing: min(1000, s.snapCount), Snapshots: s.snapRetain, PurgeEvery: s.purgeEvery, Log: log,
+		SegmentBytes: 4 << 20, Trailing: min(1000, s.snapCount), Snapshots: s.snapRetain, PurgeEvery: s.purgeEvery, SlowSync: s.slowSync, Log: log,
 	}, s.quorumMembers(s.members).Genesis())
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func newNode(s *settings, log *slog.Logger) (n *node, err error) {
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	server.quorum = q
+	server.quorum, server.slowSyncs = q, st.SlowSyncs
 	server.meet()
 	log.Info("coordinator started", "id", s.id, "members", max(1, len(server.machine.Members())), "snapshot", found.SnapshotIndex, "entries", found.Entries, "data", s.dataDir)
 	return &node{server: server, quorum: q, clients: clients, admin: admin, metrics: metrics}, nil

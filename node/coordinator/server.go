@@ -21,18 +21,20 @@ import (
 type Server struct {
 	cfg       *settings
 	log       *slog.Logger
-	addr      string // where clients connect
 	quorum    *quorum.Node
 	tracker   *session.Tracker
 	watches   *watches
 	started   time.Time
 	settled   sync.Once // the node has served once
 	stats     stats
+	slowSyncs func() int64 // of the log
 	lastID    atomic.Int64 // of sessions made here
 	traceMask atomic.Int64 // what gtmk tells and stmk sets; Apache traces by it, here the log level decides alone
 	words     map[string]fourLetterWord
 
 	mu       sync.RWMutex
+	addr     string // where clients connect
+	entrance entrance
 	machine  *state.Machine
 	sessions map[int64]*conn // by the session that is connected here
 	role     quorum.Role
@@ -40,6 +42,7 @@ type Server struct {
 	downAt   time.Time     // since when it does not
 	changing waiter        // for the end of a change of members that a client here has asked for; nil if there is none
 	due      []*conn       // see answered
+	written  int64         // the version of the members that this node's files have
 
 	connMu  sync.Mutex
 	conns   map[*conn]struct{}
@@ -49,7 +52,7 @@ type Server struct {
 func newServer(s *settings, log *slog.Logger, addr string) *Server {
 	now := time.Now()
 	srv := &Server{
-		cfg: s, log: log, addr: addr, started: now, downAt: now,
+		cfg: s, log: log, addr: addr, started: now, downAt: now, entrance: newEntrance(), written: s.version,
 		tracker: session.New(stall(s)), watches: newWatches(),
 		machine: state.New(s.membership()), sessions: map[int64]*conn{}, up: make(chan struct{}),
 		conns: map[*conn]struct{}{}, perHost: map[string]int{},
@@ -65,6 +68,10 @@ func (s *Server) run(ctx context.Context, listeners []net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { s.watchSessions(ctx); return nil })
 	g.Go(func() error { s.reap(ctx); return nil })
+	g.Go(func() error { s.follow(ctx, g); return nil })
+	s.mu.Lock()
+	s.entrance.now = listeners[0]
+	s.mu.Unlock()
 	for _, l := range listeners {
 		g.Go(func() error { return s.accept(ctx, l) })
 	}
@@ -85,6 +92,9 @@ func (s *Server) accept(ctx context.Context, l net.Listener) error {
 			return nil
 		}
 		if errors.Is(err, net.ErrClosed) {
+			if s.hasLeft(l) {
+				return nil
+			}
 			return err
 		}
 		if err != nil { // out of file descriptors, most likely

@@ -235,6 +235,9 @@ func (l List) Change(join, leave string) (List, error) {
 		if m.ElectionPort == "" || m.ClientPort == "" {
 			return nil, fmt.Errorf("%q: each server needs three ports", line)
 		}
+		if err := next.refuse(m); err != nil {
+			return nil, err
+		}
 		next = next.with(m)
 	}
 	return next, next.check()
@@ -249,21 +252,40 @@ func split(s string) (items []string) {
 	return items
 }
 
-// check refuses two members at one address, and those that could not elect.
+// check refuses members that could not elect.
 func (l List) check() error {
-	at := map[string]uint64{}
 	for _, m := range l {
 		if m.ElectionPort == "" {
 			return fmt.Errorf("server.%d has no election port", m.ID)
 		}
-		for _, addr := range []string{m.QuorumAddr(), m.ElectionAddr(), m.ClientAddr()} {
-			if other, taken := at[addr]; taken && other != m.ID {
-				return fmt.Errorf("server.%d and server.%d have the same address %s", other, m.ID, addr)
-			}
-			if host, _, _ := net.SplitHostPort(addr); host != "" && host != "0.0.0.0" && host != "::" { // those are each node's own
-				at[addr] = m.ID
+	}
+	return nil
+}
+
+// refuse says which member is at an address of one that joins. As at Apache, addresses that each host has for itself may be
+// there twice.
+func (l List) refuse(joining Member) error {
+	for _, other := range l {
+		if other.ID == joining.ID {
+			continue
+		}
+		for _, addr := range joining.shared() {
+			if slices.Contains(other.shared(), addr) {
+				return fmt.Errorf("server.%d and server.%d have the same address %s", other.ID, joining.ID, addr)
 			}
 		}
 	}
 	return nil
+}
+
+// shared are the addresses of a member that mean the same on every host.
+func (m Member) shared() (addrs []string) {
+	for _, addr := range []string{m.QuorumAddr(), m.ElectionAddr(), m.ClientAddr()} {
+		host, _, _ := net.SplitHostPort(addr)
+		ip := net.ParseIP(host)
+		if host != "" && host != "localhost" && (ip == nil || !ip.IsLoopback() && !ip.IsUnspecified()) {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
 }

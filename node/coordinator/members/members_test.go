@@ -68,11 +68,31 @@ func TestAListChanges(t *testing.T) {
 		t.Error("the list itself has changed")
 	}
 	for _, c := range []struct{ join, leave string }{
-		{"server.3", ""}, {"server.3=c:1;3", ""}, {"server.3=c:1:2", ""}, {"server.3=b:1:9;9", ""}, {"server.3=b:8:2;9", ""}, {"server.3=c:1:2;b:2", ""}, {"", "one"},
+		{"server.3", ""}, {"server.3=c:1;3", ""}, {"server.3=c:1:2", ""}, {"server.3=b:1:9;9", ""}, {"server.3=b:8:2;9", ""}, {"server.3=c:1:2;b:2", ""},
+		{"server.3=c:1:2;3,server.4=c:1:5;6", ""}, {"", "one"},
 	} {
 		if next, err := l.Change(c.join, c.leave); err == nil {
 			t.Errorf("%+v makes %s", c, next.Text(0))
 		}
+	}
+}
+
+// Addresses that each host has for itself may be those of two members, and so may those that a member leaves.
+func TestTwoMembersAtOneAddress(t *testing.T) {
+	l, _, err := Read("server.1=a:1:2;3\nserver.2=127.0.0.1:1:2;3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ join, leave string }{
+		{"server.3=127.0.0.1:1:2;3", ""}, {"server.3=[::1]:1:2;3,server.4=[::1]:1:2;3", ""}, {"server.3=localhost:1:2;3,server.4=localhost:1:2;3", ""},
+		{"server.3=c:1:2;0.0.0.0:3", ""}, {"server.3=a:1:2;3", "1"}, {"server.1=a:1:2;4", ""},
+	} {
+		if _, err := l.Change(c.join, c.leave); err != nil {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if _, err := l.Replace("server.1=a:1:2;3,server.2=a:1:2;3"); err != nil {
+		t.Errorf("all of them named at once: %v", err)
 	}
 }
 

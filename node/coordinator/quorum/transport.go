@@ -57,16 +57,17 @@ type receiver interface {
 
 // transport carries frames to the other nodes over TCP.
 type transport struct {
-	id       uint64
-	addr     string // where the others reach this node
-	listener net.Listener
-	to       receiver
-	log      *slog.Logger
-	wg       sync.WaitGroup
+	id  uint64
+	to  receiver
+	log *slog.Logger
+	wg  sync.WaitGroup
 
-	mu    sync.Mutex
-	peers map[uint64]*peer
-	life  context.Context // nil before run, done after it
+	mu       sync.Mutex
+	addr     string       // where the others reach this node
+	home     string       // what addr was when this node started
+	listener net.Listener // at addr, or still at the one before
+	peers    map[uint64]*peer
+	life     context.Context // nil before run, done after it
 }
 
 // peer is another node, seen from here.
@@ -83,27 +84,44 @@ type peer struct {
 }
 
 func newTransport(id uint64, addr string, l net.Listener, to receiver, log *slog.Logger) *transport {
-	return &transport{id: id, addr: addr, listener: l, peers: map[uint64]*peer{}, to: to, log: log}
+	return &transport{id: id, addr: addr, home: addr, listener: l, peers: map[uint64]*peer{}, to: to, log: log}
 }
 
 // run serves until ctx is done. It returns when every connection is closed.
 func (t *transport) run(ctx context.Context) {
 	defer t.wg.Wait()
-	if t.listener == nil {
+	t.mu.Lock()
+	l := t.listener
+	if l == nil {
+		t.mu.Unlock()
 		return
 	}
-	stop := context.AfterFunc(ctx, func() { t.listener.Close() })
-	defer stop()
-	t.mu.Lock()
 	t.life = ctx
 	for _, p := range t.peers {
 		t.start(p)
 	}
+	if t.addr != t.home {
+		t.move(t.addr)
+	}
 	t.mu.Unlock()
+	t.accept(ctx, l)
+	<-ctx.Done()
+}
+
+// accept takes the connections of others at one address.
+func (t *transport) accept(ctx context.Context, l net.Listener) {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
 	for {
-		conn, err := t.listener.Accept()
+		conn, err := l.Accept()
 		if ctx.Err() != nil {
+			if err == nil {
+				conn.Close()
+			}
 			return
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return // this node has moved
 		}
 		if err != nil {
 			t.log.Warn("accept a peer", "err", err)
@@ -116,6 +134,45 @@ func (t *transport) run(ctx context.Context) {
 			}
 		})
 	}
+}
+
+// move listens at another address of this node, as soon as that is free, and then no more at the one before. The caller
+// holds mu.
+func (t *transport) move(addr string) {
+	t.addr = addr
+	if t.listener == nil || t.life == nil || t.life.Err() != nil {
+		return
+	}
+	t.wg.Go(func() {
+		for said := false; ; said = true {
+			l, err := net.Listen("tcp", addr)
+			t.mu.Lock()
+			ctx, old, still := t.life, t.listener, t.addr == addr
+			if err == nil && still {
+				t.listener = l
+			}
+			t.mu.Unlock()
+			switch {
+			case err == nil && still:
+				old.Close()
+				t.log.Info("the other nodes reach this one at another address", "address", addr, "before", old.Addr())
+				t.accept(ctx, l)
+				return
+			case err == nil:
+				l.Close()
+				return
+			case !still:
+				return
+			case !said:
+				t.log.Error("the other nodes cannot reach this one at its new address: stop what uses the port", "address", addr, "err", err)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(redial):
+			}
+		}
+	})
 }
 
 // start connects to a peer. The caller holds mu and has seen that run runs.
@@ -138,8 +195,11 @@ func (t *transport) members(addrs map[uint64]string) {
 		}
 	}
 	for id, addr := range addrs {
-		if id != t.id {
+		switch {
+		case id != t.id:
 			t.reach(id, addr, false)
+		case addr != t.addr:
+			t.move(addr)
 		}
 	}
 }
@@ -330,8 +390,10 @@ func (t *transport) dial(ctx context.Context, p *peer) (net.Conn, error) {
 	hello = binary.BigEndian.AppendUint64(hello, t.id)
 	hello = binary.BigEndian.AppendUint64(hello, p.id)
 	hello = binary.BigEndian.AppendUint64(hello, t.to.lastIndex())
+	t.mu.Lock()
 	hello = binary.BigEndian.AppendUint16(hello, uint16(len(t.addr)))
 	hello = append(hello, t.addr...)
+	t.mu.Unlock()
 	if _, err := conn.Write(hello); err != nil {
 		conn.Close()
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/raft/v3"
@@ -26,6 +27,7 @@ type Config struct {
 	Trailing     uint64        // entries before a snapshot that stay for followers that lag a little
 	Snapshots    int           // snapshots that stay, at least 1
 	PurgeEvery   time.Duration // least time between two removals of old snapshots and segments; [Never] keeps all
+	SlowSync     time.Duration // a sync that takes longer is counted and told; below 0: all are
 	Log          *slog.Logger
 }
 
@@ -43,6 +45,7 @@ type Store struct {
 	*raft.MemoryStorage
 
 	cfg   Config
+	slow  atomic.Int64      // syncs that took too long
 	state *raftpb.HardState // as it was found
 	conf  *raftpb.ConfState // as it was at the snapshot that was found
 
@@ -173,7 +176,7 @@ func (s *Store) write(payload []byte) error {
 	if cap(s.frame) > 1<<20 {
 		s.frame = nil
 	}
-	return datasync(s.file)
+	return s.sync()
 }
 
 // reserve makes the file at least size bytes long, with zeros that are on disk: to sync what overwrites them takes no
