@@ -644,14 +644,7 @@ func (n *Node) write(life context.Context) error {
 		case <-n.writes.wake:
 		}
 		messages := n.writes.take()
-		batches := make([]store.Batch, len(messages))
-		for i, m := range messages {
-			batches[i] = store.Batch{Entries: m.GetEntries(), Snapshot: m.GetSnapshot()}
-			if m.Term != nil {
-				batches[i].State = &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
-			}
-		}
-		if err := n.cfg.Store.Append(batches); err != nil {
+		if err := n.cfg.Store.Append(batches(messages)); err != nil {
 			return err
 		}
 		for _, m := range messages {
@@ -666,6 +659,18 @@ func (n *Node) write(life context.Context) error {
 		n.transport.flush()
 		n.wake()
 	}
+}
+
+// batches are what messages of Raft want to be durable.
+func batches(messages []*raftpb.Message) []store.Batch {
+	batches := make([]store.Batch, len(messages))
+	for i, m := range messages {
+		batches[i] = store.Batch{Entries: m.GetEntries(), Snapshot: m.GetSnapshot()}
+		if m.Term != nil {
+			batches[i].State = &raftpb.HardState{Term: m.Term, Vote: m.Vote, Commit: m.Commit}
+		}
+	}
+	return batches
 }
 
 // answer delivers what Raft said to tell when a local write or an application is done: to this node with its next turn.
