@@ -68,8 +68,14 @@ func TestAListChanges(t *testing.T) {
 		t.Error("the list itself has changed")
 	}
 	for _, c := range []struct{ join, leave string }{
-		{"server.3", ""}, {"server.3=c:1;3", ""}, {"server.3=c:1:2", ""}, {"server.3=b:1:9;9", ""}, {"server.3=b:8:2;9", ""}, {"server.3=c:1:2;b:2", ""},
-		{"server.3=c:1:2;3,server.4=c:1:5;6", ""}, {"", "one"},
+		{"server.3", ""},
+		{"server.3=c:1;3", ""},
+		{"server.3=c:1:2", ""},
+		{"server.3=b:1:9;9", ""},
+		{"server.3=b:8:2;9", ""},
+		{"server.3=c:1:2;b:2", ""},
+		{"server.3=c:1:2;3,server.4=c:1:5;6", ""},
+		{"", "one"},
 	} {
 		if next, err := l.Change(c.join, c.leave); err == nil {
 			t.Errorf("%+v makes %s", c, next.Text(0))
@@ -84,8 +90,12 @@ func TestTwoMembersAtOneAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ join, leave string }{
-		{"server.3=127.0.0.1:1:2;3", ""}, {"server.3=[::1]:1:2;3,server.4=[::1]:1:2;3", ""}, {"server.3=localhost:1:2;3,server.4=localhost:1:2;3", ""},
-		{"server.3=c:1:2;0.0.0.0:3", ""}, {"server.3=a:1:2;3", "1"}, {"server.1=a:1:2;4", ""},
+		{"server.3=127.0.0.1:1:2;3", ""},
+		{"server.3=[::1]:1:2;3,server.4=[::1]:1:2;3", ""},
+		{"server.3=localhost:1:2;3,server.4=localhost:1:2;3", ""},
+		{"server.3=c:1:2;0.0.0.0:3", ""},
+		{"server.3=a:1:2;3", "1"},
+		{"server.1=a:1:2;4", ""},
 	} {
 		if _, err := l.Change(c.join, c.leave); err != nil {
 			t.Errorf("%+v: %v", c, err)
