@@ -27,7 +27,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, peers: p, prober: ensemble.NewProber()}
+	c := &Client{cfg: cfg, peers: p, prober: cfg.prober()}
 	if _, err := p.metadata(ctx, []string{}); err != nil {
 		p.close()
 		return nil, unreachable(cfg.Bootstrap, err)

@@ -1,11 +1,13 @@
 package admin
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"kdrill/admin/ensemble"
 	"kdrill/admin/security"
 )
 
@@ -14,6 +16,10 @@ type Config struct {
 	Bootstrap []string // host:port of brokers; any that answers will do
 	ZooKeeper string   // host:port,…/chroot; empty where there is none
 	Mode      Mode     // if it is known already
+	// ZooKeeperAuth says who is asking, where ACLs of znodes name users.
+	ZooKeeperAuth []ensemble.Credential
+	// AdminPort is where ZooKeeper's admin servers listen (admin.serverPort), Apache's default if empty.
+	AdminPort string
 	// Properties is the path of a client.properties as Apache's tools take it, empty for a plaintext cluster.
 	Properties string
 	Interval   time.Duration // between polls of an observer, a second if 0
@@ -36,6 +42,12 @@ func (c Config) withDefaults() Config {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	return c
+}
+
+func (c Config) prober() *ensemble.Prober {
+	p := ensemble.NewProber()
+	p.AdminPort = cmp.Or(c.AdminPort, p.AdminPort)
+	return p
 }
 
 // clientOptions are what every connection to a broker of the cluster needs.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"kdrill/admin/ensemble"
 	"kdrill/admin/znodes"
 	"kdrill/node/layout"
 )
@@ -15,7 +14,7 @@ import (
 // reason. No broker is needed.
 func ReadCoordinators(ctx context.Context, cfg Config) []Coordinator {
 	cfg = cfg.withDefaults()
-	w, prober := newWorld(cfg), ensemble.NewProber()
+	w, prober := newWorld(cfg), cfg.prober()
 	look := &look{world: w}
 	for _, c := range slices.Clone(w.coordinators) {
 		look.ask(func() {
@@ -33,8 +32,8 @@ func ReadSessions(ctx context.Context, cfg Config) (Sessions, error) {
 	cfg = cfg.withDefaults()
 	w := newWorld(cfg)
 	w.coordinators = ReadCoordinators(ctx, cfg)
-	answer := readSessions(ctx, ensemble.NewProber(), w.coordinators, cfg.Deadline, func(ctx context.Context) (map[int64][]string, string, error) {
-		client, err := znodes.Dial(ctx, znodes.Config{Connect: cfg.ZooKeeper, Log: cfg.Log})
+	answer := readSessions(ctx, cfg.prober(), w.coordinators, cfg.Deadline, func(ctx context.Context) (map[int64][]string, string, error) {
+		client, err := znodes.Dial(ctx, znodes.Config{Connect: cfg.ZooKeeper, Auth: cfg.ZooKeeperAuth, Log: cfg.Log})
 		if err != nil {
 			return nil, "", err
 		}

@@ -89,7 +89,7 @@ func (o *Observer) Run(ctx context.Context) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	run := &observation{
-		Observer: o, peers: p, prober: ensemble.NewProber(), world: newWorld(o.cfg),
+		Observer: o, peers: p, prober: o.cfg.prober(), world: newWorld(o.cfg),
 		answers: make(chan func(*world), 64), busy: map[string]bool{}, due: map[string]time.Time{},
 	}
 	defer p.close()
@@ -97,7 +97,7 @@ func (o *Observer) Run(ctx context.Context) error {
 	defer stop()
 	var znodes <-chan watch.Update
 	if o.cfg.ZooKeeper != "" {
-		run.watcher = watch.New(watch.Config{Connect: o.cfg.ZooKeeper, Log: o.cfg.Log})
+		run.watcher = watch.New(watch.Config{Connect: o.cfg.ZooKeeper, Auth: o.cfg.ZooKeeperAuth, Log: o.cfg.Log})
 		znodes = run.watcher.Updates()
 		run.tasks.Go(func() { _ = run.watcher.Run(ctx) })
 	}

@@ -92,7 +92,7 @@ func LeadingCoordinator(ctx context.Context, cfg Config) (Node, error) {
 	if len(servers) == 0 {
 		return Node{}, fmt.Errorf("coordinator-leader: no ZooKeeper is known: name it with --zookeeper host:port")
 	}
-	leads, prober := make([]bool, len(servers)), ensemble.NewProber()
+	leads, prober := make([]bool, len(servers)), cfg.prober()
 	var waiting sync.WaitGroup
 	for i, address := range servers {
 		waiting.Go(func() {

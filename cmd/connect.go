@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"kdrill/admin"
+	"kdrill/admin/ensemble"
 	"kdrill/cluster"
 )
 
@@ -17,6 +20,11 @@ func (a *app) foreign() bool { return len(a.bootstrap) > 0 }
 // adminConfig turns the global flags into the cluster to talk to: the one of --bootstrap-server, else the local one.
 func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 	cfg := admin.Config{Bootstrap: a.bootstrap, ZooKeeper: a.zookeeper, Properties: a.commandConfig}
+	auth, err := a.credentials()
+	if err != nil {
+		return cfg, err
+	}
+	cfg.ZooKeeperAuth, cfg.AdminPort = auth, strconv.Itoa(int(a.adminPort))
 	if a.foreign() {
 		for _, address := range a.bootstrap {
 			if _, _, err := net.SplitHostPort(address); err != nil {
@@ -37,6 +45,7 @@ func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 		return cfg, a.advise(err)
 	}
 	cfg = localConfig(status)
+	cfg.ZooKeeperAuth, cfg.AdminPort = auth, strconv.Itoa(int(a.adminPort))
 	if strings.Contains(status.Engine, "apache-") {
 		cfg.Deadline = coldDeadline
 	}
@@ -44,6 +53,29 @@ func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 		return cfg, fmt.Errorf("cluster %s has no brokers: add one with kdrill add broker", a.cluster)
 	}
 	return cfg, nil
+}
+
+// defaultAdminPort is where Apache's admin servers listen unless they are told otherwise.
+const defaultAdminPort = 8080
+
+// credentials are those of --zookeeper-auth, none if it is not given.
+func (a *app) credentials() ([]ensemble.Credential, error) {
+	text := a.zookeeperAuth
+	if text == "" {
+		return nil, nil
+	}
+	if file, ok := strings.CutPrefix(text, "@"); ok {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, usagef("--zookeeper-auth: %w", err)
+		}
+		text = strings.TrimSpace(string(data))
+	}
+	c, err := ensemble.ParseCredential(text)
+	if err != nil {
+		return nil, usagef("--zookeeper-auth: %w", err)
+	}
+	return []ensemble.Credential{c}, nil
 }
 
 // coldDeadline is what a JVM that has just started may need for its first answers.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -76,6 +77,7 @@ func (a *app) console(ctx context.Context, f consoleFlags) error {
 			return nil
 		}
 		a.cluster, a.bootstrap, a.zookeeper, a.commandConfig, f.command = outcome.Context, nil, "", "", ""
+		a.zookeeperAuth, a.adminPort = "", defaultAdminPort
 	}
 }
 
@@ -118,6 +120,12 @@ func (a *app) targetFlags() string {
 		add("--command-config", a.commandConfig)
 	} else if a.cluster != "default" {
 		add("--cluster", a.cluster)
+	}
+	if strings.HasPrefix(a.zookeeperAuth, "@") { // else it is a secret
+		add("--zookeeper-auth", a.zookeeperAuth)
+	}
+	if a.adminPort != defaultAdminPort {
+		add("--zookeeper-admin-port", strconv.Itoa(int(a.adminPort)))
 	}
 	return strings.Join(words, " ")
 }
@@ -166,7 +174,7 @@ func (a *app) show(ctx context.Context, cfg tui.Config, client *cluster.Client, 
 	defer connection.close()
 	cfg.Observer, cfg.Kafka, cfg.Snapshots, cfg.Events = observer, connection, observer.Snapshots(), observer.Events()
 	if target.ZooKeeper != "" {
-		cfg.Znodes = zookeeper{znodes.Config{Connect: target.ZooKeeper}}
+		cfg.Znodes = zookeeper{znodes.Config{Connect: target.ZooKeeper, Auth: target.ZooKeeperAuth}}
 	}
 
 	ctx, leave := context.WithCancel(ctx)

@@ -15,7 +15,8 @@ import (
 // asked for it. Its ZooKeeper is empty for a cluster in KRaft mode.
 func (a *app) zookeeperConfig(ctx context.Context) (admin.Config, error) {
 	if a.zookeeper != "" {
-		return admin.Config{Bootstrap: a.bootstrap, ZooKeeper: a.zookeeper}, nil
+		auth, err := a.credentials()
+		return admin.Config{Bootstrap: a.bootstrap, ZooKeeper: a.zookeeper, ZooKeeperAuth: auth, AdminPort: strconv.Itoa(int(a.adminPort))}, err
 	}
 	return a.adminConfig(ctx)
 }

@@ -40,6 +40,8 @@ type app struct {
 	cluster       string // --cluster, the local cluster's name
 	bootstrap     []string
 	zookeeper     string
+	zookeeperAuth string // digest:user:password, or @ and the file that has it
+	adminPort     uint16 // of ZooKeeper's admin servers
 	commandConfig string
 	output        string // "text" or "json"
 
@@ -106,6 +108,8 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.cluster, "cluster", "default", "name of the local cluster")
 	flags.StringSliceVar(&a.bootstrap, "bootstrap-server", nil, "brokers of another cluster, host:port,…")
 	flags.StringVar(&a.zookeeper, "zookeeper", "", "ZooKeeper of that cluster, host:port,…/chroot")
+	flags.StringVar(&a.zookeeperAuth, "zookeeper-auth", "", "who asks ZooKeeper, for znodes with ACLs: digest:USER:PASSWORD, or @FILE that holds it")
+	flags.Uint16Var(&a.adminPort, "zookeeper-admin-port", defaultAdminPort, "port of ZooKeeper's admin servers (admin.serverPort)")
 	flags.StringVar(&a.commandConfig, "command-config", "", "client.properties with security settings")
 	flags.StringVarP(&a.output, "output", "o", "text", "text or json")
 	addConsole(root, a)

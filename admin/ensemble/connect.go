@@ -35,6 +35,7 @@ type Config struct {
 	Timeout time.Duration // of the session: how soon a hung server is left
 	// Event gets what happens to the session and to watches; it must not wait. nil for nobody.
 	Event func(zk.Event)
+	Auth  []Credential // who the client is, told before the events tell that there is a session
 	Log   *slog.Logger // nil discards
 }
 
@@ -55,11 +56,19 @@ func Connect(cfg Config) (*Session, error) {
 	if cfg.Event == nil {
 		cfg.Event = func(zk.Event) {}
 	}
+	var who *introduction
+	if len(cfg.Auth) > 0 {
+		who = introduce(cfg.Auth, cfg.Event, cfg.Log)
+		cfg.Event = who.event
+	}
 	h := &hosts{}
 	conn, _, err := zk.Connect(cfg.Servers, cfg.Timeout, zk.WithDialer(dialer(cfg.Timeout)), zk.WithLogInfo(false),
 		zk.WithLogger(logger{cfg.Log}), zk.WithEventCallback(cfg.Event), zk.WithHostProvider(h))
 	if err != nil {
 		return nil, err
+	}
+	if who != nil {
+		who.conn <- conn
 	}
 	return &Session{Conn: conn, hosts: h}, nil
 }

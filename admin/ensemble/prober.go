@@ -22,10 +22,10 @@ type Prober struct {
 }
 
 // NewProber makes a prober.
-func NewProber() *Prober { return &Prober{AdminPort: adminPort, admins: map[string]adminServer{}} }
+func NewProber() *Prober { return &Prober{AdminPort: AdminPort, admins: map[string]adminServer{}} }
 
-// adminPort is where Apache's AdminServer listens unless admin.serverPort says otherwise.
-const adminPort = "8080"
+// AdminPort is where Apache's AdminServer listens unless admin.serverPort says otherwise.
+const AdminPort = "8080"
 
 // NotAllowedError says that a server does not answer a four-letter word, and has no admin server that does.
 type NotAllowedError struct{ Word string }

@@ -21,7 +21,8 @@ import (
 type Config struct {
 	Connect string        // host:port,…/chroot
 	Session time.Duration // asked of ZooKeeper, 6 s if 0
-	Log     *slog.Logger  // nil discards
+	Auth    []ensemble.Credential
+	Log     *slog.Logger // nil discards
 }
 
 // Client is a session with an ensemble. Paths are absolute, also where there is a chroot.
@@ -55,7 +56,7 @@ func Open(cfg Config) (*Client, error) {
 	}
 	servers, chroot := ensemble.Servers(cfg.Connect)
 	c := &Client{cfg: cfg, chroot: chroot, inbox: ensemble.NewInbox(), online: make(chan struct{})}
-	session, err := ensemble.Connect(ensemble.Config{Servers: servers, Timeout: cfg.Session, Event: c.event, Log: cfg.Log})
+	session, err := ensemble.Connect(ensemble.Config{Servers: servers, Timeout: cfg.Session, Event: c.event, Auth: cfg.Auth, Log: cfg.Log})
 	c.session = session
 	return c, err
 }

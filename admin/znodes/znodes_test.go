@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"kdrill/admin/ensemble"
 	"kdrill/node/coordinator"
 )
 
@@ -87,6 +88,43 @@ func browse(t *testing.T, c *Client, spec Spec) (b *Browser, until func(what str
 			}
 		}
 	}
+}
+
+// Znodes whose ACL names a user are there for who has the password, in single reads and in a browser.
+func TestAZnodeOfAUserNeedsItsPassword(t *testing.T) {
+	address := serve(t)
+	as := func(text string) *Client {
+		t.Helper()
+		cfg := Config{Connect: address}
+		if text != "" {
+			credential, err := ensemble.ParseCredential(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg.Auth = []ensemble.Credential{credential}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		c, err := Dial(ctx, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		return c
+	}
+	alice := as("digest:alice:secret")
+	if _, err := alice.session.Create("/hers", []byte("private"), 0, zk.DigestACL(zk.PermAll, "alice", "secret")); err != nil {
+		t.Fatal(err)
+	}
+	for who, may := range map[string]bool{"digest:alice:secret": true, "digest:alice:guess": false, "digest:bob:secret": false, "": false} {
+		c := as(who)
+		n, err := c.Get(t.Context(), "/hers")
+		if may != (err == nil) || may && string(n.Data) != "private" || !may && !strings.Contains(err.Error(), "does not permit it") {
+			t.Errorf("%q reads %+v, %v", who, n, err)
+		}
+	}
+	_, until := browse(t, as("digest:alice:secret"), Spec{Open: map[string]int{"/": 10}, Detail: "/hers"})
+	until("a browser of hers shows it", func(v *View) bool { e := v.Entries["/hers"]; return e != nil && string(e.Data) == "private" })
 }
 
 func TestAZnodeIsMadeReadChangedAndDeleted(t *testing.T) {
