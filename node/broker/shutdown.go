@@ -17,12 +17,8 @@ var errNoController = errors.New("no controller is active")
 
 // handOverTime bounds all attempts to hand over together: a controller that is gone is replaced within a session, and one
 // that is there answers soon. Whoever stops this broker does not wait for ever.
-func (b *Broker) handOverTime() time.Duration {
-	tries := time.Duration(b.settings.Int("controlled.shutdown.max.retries"))
-	return max(
-		min(b.settings.Millis("controller.socket.timeout.ms"), b.settings.ZooKeeper.SessionTimeout+5*time.Second),
-		tries*b.settings.Millis("controlled.shutdown.retry.backoff.ms"),
-	)
+func handOverTime(socket, session, backoff time.Duration, tries int) time.Duration {
+	return max(min(socket, session+5*time.Second), time.Duration(tries)*backoff)
 }
 
 // handOver asks the controller to move leadership to other brokers, as often as controlled.shutdown.* says.
@@ -32,7 +28,7 @@ func (b *Broker) handOver(ctx context.Context) {
 	}
 	tries := int(b.settings.Int("controlled.shutdown.max.retries"))
 	backoff := b.settings.Millis("controlled.shutdown.retry.backoff.ms")
-	ctx, cancel := context.WithTimeout(ctx, b.handOverTime())
+	ctx, cancel := context.WithTimeout(ctx, handOverTime(b.settings.Millis("controller.socket.timeout.ms"), b.settings.ZooKeeper.SessionTimeout, backoff, tries))
 	defer cancel()
 	for try := 1; try <= tries && ctx.Err() == nil; try++ {
 		if !b.othersAlive() {
