@@ -35,7 +35,7 @@ func BenchmarkFirstRow(b *testing.B) {
 func BenchmarkDiff(b *testing.B) {
 	s := three()
 	for _, name := range topicNames(1000) {
-		s.Topics = append(s.Topics, Topic{Name: name, MinISR: 2, Partitions: s.Topics[0].Partitions})
+		s.Topics = append(s.Topics, &Topic{Name: name, MinISR: 2, Partitions: s.Topics[0].Partitions})
 	}
 	for b.Loop() {
 		if events := Diff(s, s); len(events) != 0 {

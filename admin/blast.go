@@ -57,8 +57,7 @@ func BlastRadius(s *Snapshot, brokers ...int32) Blast {
 		names[i] = NodeName(id)
 	}
 	b := Blast{Node: strings.Join(names, " and "), Controller: slices.Contains(brokers, s.Controller)}
-	for i := range s.Topics {
-		t := &s.Topics[i]
+	for _, t := range s.Topics {
 		for j := range t.Partitions {
 			b.hit(s, t, &t.Partitions[j], brokers)
 		}

@@ -21,7 +21,7 @@ func three() *Snapshot {
 	for id := int32(1); id <= 3; id++ {
 		s.Brokers = append(s.Brokers, Broker{ID: id, Registered: true, Epoch: int64(10 * id), Answered: base})
 	}
-	s.Topics = []Topic{{Name: "orders", ID: "A", MinISR: 2, Partitions: []Partition{
+	s.Topics = []*Topic{{Name: "orders", ID: "A", MinISR: 2, Partitions: []Partition{
 		{ID: 0, Leader: 1, LeaderEpoch: 3, Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2, 3}},
 		{ID: 1, Leader: 2, LeaderEpoch: 5, Replicas: []int32{2, 3, 1}, ISR: []int32{2, 3, 1}},
 		{ID: 2, Leader: 3, LeaderEpoch: 1, Replicas: []int32{3, 1, 2}, ISR: []int32{3, 1, 2}},
@@ -147,10 +147,10 @@ func TestDiffTellsWhatHappened(t *testing.T) {
 		},
 		{
 			name: "topics are created, deleted and get partitions",
-			prev: func(s *Snapshot) { s.Topics = append(s.Topics, Topic{Name: "payments"}) },
+			prev: func(s *Snapshot) { s.Topics = append(s.Topics, &Topic{Name: "payments"}) },
 			change: func(s *Snapshot) {
 				s.Topics[0].Partitions = append(s.Topics[0].Partitions, Partition{ID: 3})
-				s.Topics = append(s.Topics, Topic{Name: "refunds", createdAt: at(5), Partitions: make([]Partition, 2)})
+				s.Topics = append(s.Topics, &Topic{Name: "refunds", createdAt: at(5), Partitions: make([]Partition, 2)})
 			},
 			want: []Event{
 				{At: at(5), Kind: KindTopicCreated, Subject: "refunds", New: "2 partitions"},

@@ -11,21 +11,34 @@ func diffTopics(prev, next *Snapshot, add func(Event)) {
 	if prev.TopicsAt.IsZero() {
 		return
 	}
-	for i := range prev.Topics {
-		was := &prev.Topics[i]
-		if is, ok := next.Topic(was.Name); !ok || another(was, is) {
-			add(Event{Kind: KindTopicDeleted, Subject: was.Name})
-		}
-	}
-	for i := range next.Topics {
-		is := &next.Topics[i]
-		was, ok := prev.Topic(is.Name)
-		if !ok || another(was, is) {
-			add(Event{At: is.createdAt, Kind: KindTopicCreated, Subject: is.Name, New: count(len(is.Partitions), "partition")})
+	before, now := prev.Topics, next.Topics
+	for len(before) > 0 || len(now) > 0 {
+		switch {
+		case len(now) == 0 || len(before) > 0 && before[0].Name < now[0].Name:
+			deleted(before[0], add)
+			before = before[1:]
 			continue
+		case len(before) == 0 || now[0].Name < before[0].Name:
+			created(now[0], add)
+		case before[0] == now[0]: // shared: nothing happened
+			before = before[1:]
+		default:
+			if was, is := before[0], now[0]; another(was, is) {
+				deleted(was, add)
+				created(is, add)
+			} else {
+				diffTopic(was, is, add)
+			}
+			before = before[1:]
 		}
-		diffTopic(was, is, add)
+		now = now[1:]
 	}
+}
+
+func deleted(t *Topic, add func(Event)) { add(Event{Kind: KindTopicDeleted, Subject: t.Name}) }
+
+func created(t *Topic, add func(Event)) {
+	add(Event{At: t.createdAt, Kind: KindTopicCreated, Subject: t.Name, New: count(len(t.Partitions), "partition")})
 }
 
 // another says whether a topic was deleted and made again under its name.
@@ -38,6 +51,9 @@ func diffTopic(was, is *Topic, add func(Event)) {
 	for i := range min(len(was.Partitions), len(is.Partitions)) {
 		a, b := &was.Partitions[i], &is.Partitions[i]
 		if a.never() || b.never() {
+			continue
+		}
+		if a.same(b) && was.MinISR == is.MinISR {
 			continue
 		}
 		subject := TopicPartition{is.Name, b.ID}.String()

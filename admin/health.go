@@ -28,27 +28,14 @@ type Health struct {
 // Check judges a snapshot.
 func Check(s *Snapshot) Health {
 	h := Health{Level: Healthy}
-	for i := range s.Topics {
-		for j := range s.Topics[i].Partitions {
-			h.count(&s.Topics[i].Partitions[j], s.Topics[i].MinISR)
-		}
+	for _, t := range s.Topics {
+		sum := t.counts()
+		h.Offline += sum.offline
+		h.BelowMinISR += sum.belowMinISR
+		h.UnderReplicated += sum.underReplicated
 	}
 	h.Level, h.Why = h.judge(s)
 	return h
-}
-
-func (h *Health) count(p *Partition, minISR int) {
-	switch {
-	case p.never():
-		return
-	case p.Offline():
-		h.Offline++
-	case short(p, minISR) != "":
-		h.BelowMinISR++
-	}
-	if p.UnderReplicated() {
-		h.UnderReplicated++
-	}
 }
 
 // judge names the worst only: one line, what to look at first.

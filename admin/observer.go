@@ -116,10 +116,15 @@ type observation struct {
 
 	busy map[string]bool      // what is being asked now: nothing is asked twice at once
 	due  map[string]time.Time // when what is asked less often is due
+	turn turn                 // whose offsets are asked next
+
+	topicsAsked time.Time     // when all topics were asked for
+	topicsEvery time.Duration // how long until they are again, while ZooKeeper tells of changes
 
 	last      *Snapshot
 	pending   []Event
-	changed   bool
+	changed   time.Time // the first change since the last snapshot, zero for none
+	urgent    bool      // one of them is news, not just another answer
 	published time.Time
 	cost      time.Duration // of the last snapshot and its events
 }
@@ -129,6 +134,26 @@ type observation struct {
 func (o *observation) settle() time.Duration {
 	const least, most, share = 15 * time.Millisecond, 100 * time.Millisecond, 10
 	return min(max(least, share*o.cost), most)
+}
+
+// gather is how long answers wait for others that were asked for together with them.
+const gather = 100 * time.Millisecond
+
+// wait is how long the next snapshot waits.
+func (o *observation) wait(now time.Time) time.Duration {
+	wait := o.settle() - now.Sub(o.published)
+	if !o.urgent && len(o.busy) > 0 {
+		wait = max(wait, gather-now.Sub(o.changed))
+	}
+	return wait
+}
+
+// note notes that something changed.
+func (o *observation) note(urgent bool) {
+	if o.changed.IsZero() {
+		o.changed = time.Now()
+	}
+	o.urgent = o.urgent || urgent
 }
 
 func (o *observation) loop(ctx context.Context, znodes <-chan watch.Update) error {
@@ -150,7 +175,7 @@ func (o *observation) loop(ctx context.Context, znodes <-chan watch.Update) erro
 			o.pending = o.pending[1:]
 		case apply := <-o.answers:
 			apply(o.world)
-			o.changed = true
+			o.note(o.last == nil)
 		case u, ok := <-znodes:
 			if !ok {
 				znodes = nil
@@ -164,8 +189,8 @@ func (o *observation) loop(ctx context.Context, znodes <-chan watch.Update) erro
 			o.poll(ctx)
 		case <-publish.C:
 		}
-		if o.changed {
-			if wait := o.settle() - time.Since(o.published); wait > 0 {
+		if !o.changed.IsZero() {
+			if wait := o.wait(time.Now()); wait > 0 {
 				publish.Reset(wait)
 			} else {
 				o.publish()
@@ -185,7 +210,7 @@ func (o *observation) publish() {
 	if extra := len(o.pending) - kept; extra > 0 {
 		o.pending = slices.Clone(o.pending[extra:])
 	}
-	o.last, o.changed, o.published = s, false, now
+	o.last, o.changed, o.urgent, o.published = s, time.Time{}, false, now
 	o.cost = time.Since(now)
 	for {
 		select {
@@ -205,12 +230,14 @@ func (w *world) known() bool { return !w.topicsAt.IsZero() || w.problem != "" }
 
 func (o *observation) znode(ctx context.Context, u watch.Update) {
 	o.world.applyWatch(u, time.Now())
-	o.changed = true
+	o.note(true)
+	o.topicsEvery = o.every() // where something changes, more may
 	switch u.(type) {
 	case watch.Configs:
 		o.due[askMinISR] = time.Time{}
 		o.poll(ctx)
 	case watch.Online, watch.Offline, watch.Synced:
+		o.topicsEvery = 0
 		o.poll(ctx)
 	}
 }

@@ -18,6 +18,7 @@ const (
 	askConfigs  = "configs"
 	askStarts   = "starts/"
 	askLogDirs  = "log-dirs/"
+	askSizes    = "sizes/"
 )
 
 // How often what changes slowly is asked.
@@ -25,6 +26,7 @@ const (
 	startsEvery  = 5 * time.Second
 	logDirsEvery = 5 * time.Second
 	minISREvery  = 30 * time.Second
+	minISRRarely = 5 * time.Minute // while ZooKeeper tells that a config changed
 	configsEvery = 5 * time.Second
 	unknownEvery = time.Second // any of these, while something that it would tell is not known
 )
@@ -32,7 +34,7 @@ const (
 // poll starts what is due and not being asked already.
 func (o *observation) poll(ctx context.Context) {
 	now := time.Now()
-	o.start(ctx, askMetadata, o.askMetadata)
+	o.metadata(ctx, now)
 	for i := range o.world.coordinators {
 		if o.world.mode == ModeKRaft {
 			break // the leader of the quorum speaks for all of them
@@ -57,9 +59,9 @@ func (o *observation) poll(ctx context.Context) {
 	if interest.Sessions && o.world.mode != ModeKRaft {
 		o.sessions(ctx, now)
 	}
-	wanted := o.world.offsetsWanted(interest)
+	wanted := o.world.offsetsWanted(interest, &o.turn)
 	for id := range o.world.brokers {
-		o.round(ctx, id, interest, wanted[id], now)
+		o.round(ctx, id, interest, wanted.of(id), now)
 	}
 	o.askConfigs(ctx, interest, now)
 }
@@ -93,8 +95,29 @@ func (o *observation) isDue(key string, every time.Duration, now time.Time) bool
 	return true
 }
 
-func (o *observation) askMetadata(ctx context.Context, post func(func(*world))) {
-	resp, err := o.peers.metadata(ctx, nil)
+// allTopicsAtMost is how long all topics are not asked for while ZooKeeper tells of every change.
+const allTopicsAtMost = 15 * time.Second
+
+// metadata asks for the brokers, and for all topics where nobody else tells what becomes of them. Where ZooKeeper does, the
+// topics are only checked against the brokers' word, the more rarely the longer nothing changes.
+func (o *observation) metadata(ctx context.Context, now time.Time) {
+	if o.busy[askMetadata] {
+		return
+	}
+	all := !o.world.told() || now.Sub(o.topicsAsked) >= o.topicsEvery
+	if all {
+		o.topicsAsked = now
+		o.topicsEvery = min(max(2*o.topicsEvery, o.every()), max(allTopicsAtMost, o.every()))
+	}
+	o.start(ctx, askMetadata, func(ctx context.Context, post func(func(*world))) { o.askMetadata(ctx, all, post) })
+}
+
+func (o *observation) askMetadata(ctx context.Context, all bool, post func(func(*world))) {
+	topics := []string{}
+	if all {
+		topics = nil
+	}
+	resp, err := o.peers.metadata(ctx, topics)
 	if ctx.Err() != nil {
 		return
 	}
@@ -108,6 +131,10 @@ func (o *observation) askMetadata(ctx context.Context, post func(func(*world))) 
 			return
 		}
 		first := !w.known()
+		if !all {
+			w.applyCluster(resp, at)
+			return
+		}
 		for _, p := range w.applyMetadata(resp, at) {
 			o.watcher.Reread(p.Topic, p.Partition)
 		}
@@ -118,59 +145,23 @@ func (o *observation) askMetadata(ctx context.Context, post func(func(*world))) 
 }
 
 // round asks one broker what it alone knows.
-func (o *observation) round(ctx context.Context, id int32, interest Interest, offsets map[string][]int32, now time.Time) {
+func (o *observation) round(ctx context.Context, id int32, interest Interest, wanted *wanted, now time.Time) {
 	key := strconv.Itoa(int(id))
 	addr := o.peers.addr(id)
 	if addr == "" || o.busy[key] {
 		return
 	}
-	r := round{
-		broker: id, addr: addr, offsets: offsets, groups: interest.Groups, group: interest.Group,
-		starts:  len(offsets) > 0 && o.isDue(askStarts+key, o.world.startsEvery(offsets), now),
-		logDirs: interest.LogDirs && o.isDue(askLogDirs+key, logDirsEvery, now),
+	r := round{broker: id, addr: addr, groups: interest.Groups, group: interest.Group, offsets: wanted.all(), starts: wanted.turn}
+	if len(wanted.always) > 0 && o.isDue(askStarts+key, o.world.startsEvery(wanted.always), now) {
+		r.starts = r.offsets
+	}
+	if interest.LogDirs {
+		r.logDirs = o.isDue(askLogDirs+key, o.world.logDirsEvery(), now)
+		if !r.logDirs && len(wanted.always) > 0 && o.isDue(askSizes+key, logDirsEvery, now) {
+			r.sizes = wanted.always
+		}
 	}
 	o.start(ctx, key, func(ctx context.Context, post func(func(*world))) { r.run(ctx, o.peers, post) })
-}
-
-// startsEvery is how often log start offsets are asked: more often while one of these partitions' is unknown.
-func (w *world) startsEvery(partitions map[string][]int32) time.Duration {
-	for name := range partitions {
-		if t := w.topics[name]; t != nil && slices.ContainsFunc(t.Partitions, func(p Partition) bool { return p.Leader >= 0 && p.Start < 0 }) {
-			return unknownEvery
-		}
-	}
-	return startsEvery
-}
-
-// offsetsWanted lists by leader the partitions whose offsets somebody wants to see.
-func (w *world) offsetsWanted(i Interest) map[int32]map[string][]int32 {
-	want := map[string]bool{}
-	for _, t := range i.Offsets {
-		want[t] = true
-	}
-	for _, g := range w.groups {
-		if i.Groups || g.ID == i.Group {
-			for _, p := range g.Partitions {
-				want[p.Topic] = true
-			}
-		}
-	}
-	byLeader := map[int32]map[string][]int32{}
-	for name, t := range w.topics {
-		if !i.AllOffsets && !want[name] {
-			continue
-		}
-		for _, p := range t.Partitions {
-			if p.Leader < 0 {
-				continue
-			}
-			if byLeader[p.Leader] == nil {
-				byLeader[p.Leader] = map[string][]int32{}
-			}
-			byLeader[p.Leader][name] = append(byLeader[p.Leader][name], p.ID)
-		}
-	}
-	return byLeader
 }
 
 // askConfigs asks any broker for min.insync.replicas, of topics where it is unknown or now and then of all, and for all
@@ -178,7 +169,11 @@ func (w *world) offsetsWanted(i Interest) map[int32]map[string][]int32 {
 func (o *observation) askConfigs(ctx context.Context, interest Interest, now time.Time) {
 	if !o.busy[askMinISR] {
 		names := o.world.minISRUnknown()
-		if len(o.world.topics) > 0 && o.isDue(askMinISR, minISREvery, now) {
+		every := minISREvery
+		if o.world.told() {
+			every = minISRRarely
+		}
+		if len(o.world.topics) > 0 && o.isDue(askMinISR, every, now) {
 			names = slices.Sorted(maps.Keys(o.world.topics))
 		} else if len(names) > 0 && !o.isDue(askMinISR+"/unknown", unknownEvery, now) {
 			names = nil
@@ -214,8 +209,8 @@ func readMinISR(ctx context.Context, p *peers, topics []string, post func(func(*
 		post(func(w *world) {
 			for _, r := range resp.Resources {
 				if t, ok := w.topics[r.ResourceName]; ok && r.ErrorCode == 0 && len(r.Configs) > 0 && r.Configs[0].Value != nil {
-					if n, err := strconv.Atoi(*r.Configs[0].Value); err == nil {
-						t.MinISR = n
+					if n, err := strconv.Atoi(*r.Configs[0].Value); err == nil && n != t.MinISR {
+						w.topic(t.Name).MinISR = n
 					}
 				}
 			}
@@ -235,8 +230,8 @@ func readConfigs(ctx context.Context, p *peers, topic string, post func(func(*wo
 		}
 	}
 	post(func(w *world) {
-		if t, ok := w.topics[topic]; ok {
-			t.Configs = own
+		if t, ok := w.topics[topic]; ok && (t.Configs == nil || !maps.Equal(t.Configs, own)) {
+			w.topic(topic).Configs = own
 		}
 	})
 }

@@ -13,40 +13,51 @@ import (
 type round struct {
 	broker  int32
 	addr    string
-	offsets map[string][]int32 // partitions it leads of which offsets are wanted
-	starts  bool               // their start offsets too
-	logDirs bool
+	offsets asked // partitions it leads of which end offsets are wanted
+	starts  asked // those of which log start offsets are
+	logDirs bool  // of all its partitions
+	sizes   asked // of these only
 	groups  bool
 	group   string // only this one
 }
 
 // run asks and posts each answer as it comes. The first request that is not answered ends the round.
 func (r round) run(ctx context.Context, p *peers, post func(func(*world))) {
-	asked := false
-	steps := []struct {
-		wanted bool
-		ask    func(context.Context, *peers) (func(*world), error)
-	}{
-		{r.groups || r.group != "", r.askGroups},
-		{len(r.offsets) > 0, func(ctx context.Context, p *peers) (func(*world), error) { return r.askOffsets(ctx, p, latest) }},
-		{len(r.offsets) > 0 && r.starts, func(ctx context.Context, p *peers) (func(*world), error) { return r.askOffsets(ctx, p, earliest) }},
-		{r.logDirs, r.askLogDirs},
+	steps := r.steps()
+	if len(steps) == 0 {
+		steps = append(steps, r.ping)
 	}
-	for _, step := range steps {
-		if !step.wanted {
-			continue
-		}
-		asked = true
-		if !r.step(ctx, p, post, step.ask) {
+	for _, ask := range steps {
+		if !r.step(ctx, p, post, ask) {
 			return
 		}
 	}
-	if !asked {
-		r.step(ctx, p, post, r.ping)
-	}
 }
 
-func (r round) step(ctx context.Context, p *peers, post func(func(*world)), ask func(context.Context, *peers) (func(*world), error)) bool {
+// ask sends one request and returns what its answer changes.
+type ask func(ctx context.Context, p *peers) (func(*world), error)
+
+func (r round) steps() (steps []ask) {
+	if r.groups || r.group != "" {
+		steps = append(steps, r.askGroups)
+	}
+	offsets := func(wanted asked, which int64) {
+		for _, some := range wanted.pieces(offsetsAtOnce) {
+			steps = append(steps, func(ctx context.Context, p *peers) (func(*world), error) { return r.askOffsets(ctx, p, some, which) })
+		}
+	}
+	offsets(r.offsets, latest)
+	offsets(r.starts, earliest)
+	switch {
+	case r.logDirs:
+		steps = append(steps, r.askLogDirs)
+	case len(r.sizes) > 0:
+		steps = append(steps, r.askSizes)
+	}
+	return steps
+}
+
+func (r round) step(ctx context.Context, p *peers, post func(func(*world)), ask ask) bool {
 	apply, err := ask(ctx, p)
 	if ctx.Err() != nil {
 		return false
@@ -94,13 +105,13 @@ const (
 	earliest = -2
 )
 
-func (r round) askOffsets(ctx context.Context, p *peers, which int64) (func(*world), error) {
+func (r round) askOffsets(ctx context.Context, p *peers, wanted asked, which int64) (func(*world), error) {
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID = -1
-	for topic, partitions := range r.offsets {
+	for _, one := range wanted {
 		t := kmsg.NewListOffsetsRequestTopic()
-		t.Topic = topic
-		for _, id := range partitions {
+		t.Topic = one.topic
+		for _, id := range one.partitions {
 			q := kmsg.NewListOffsetsRequestTopicPartition()
 			q.Partition, q.CurrentLeaderEpoch, q.Timestamp, q.MaxNumOffsets = id, -1, which, 1
 			t.Partitions = append(t.Partitions, q)
@@ -129,18 +140,20 @@ func (r round) askOffsets(ctx context.Context, p *peers, which int64) (func(*wor
 
 func (w *world) applyOffset(topic string, partition int32, which, offset int64, at time.Time) {
 	t, ok := w.topics[topic]
-	if !ok || int(partition) >= len(t.Partitions) {
+	if !ok || int(partition) >= len(t.Partitions) || partition < 0 {
 		return
 	}
-	p := &t.Partitions[partition]
-	if which == earliest {
-		p.Start = offset
-		return
-	}
-	p.PerSecond = rate(p.PerSecond, p.End, offset, at.Sub(p.OffsetsAt))
-	p.End, p.OffsetsAt = offset, at
+	w.change(topic, partition, func(p *Partition) {
+		if which == earliest {
+			p.Start = offset
+			return
+		}
+		p.PerSecond = rate(p.PerSecond, p.End, offset, at.Sub(p.OffsetsAt))
+		p.End, p.OffsetsAt = offset, at
+	})
 }
 
+// askLogDirs reads the sizes of all replicas on the broker.
 func (r round) askLogDirs(ctx context.Context, p *peers) (func(*world), error) {
 	resp, err := p.ask(ctx, r.addr, kmsg.NewPtrDescribeLogDirsRequest())
 	if err != nil {
@@ -148,31 +161,49 @@ func (r round) askLogDirs(ctx context.Context, p *peers) (func(*world), error) {
 	}
 	at := time.Now()
 	return func(w *world) {
-		var total int64
-		for _, dir := range resp.(*kmsg.DescribeLogDirsResponse).Dirs {
-			if dir.ErrorCode != 0 {
-				continue
-			}
-			for _, t := range dir.Topics {
-				for _, q := range t.Partitions {
-					total += q.Size
-					w.applySize(r.broker, t.Topic, q, at)
-				}
+		b := w.broker(r.broker)
+		b.LogBytes, b.LogBytesAt = w.applySizes(r.broker, resp.(*kmsg.DescribeLogDirsResponse), at), at
+	}, nil
+}
+
+// askSizes reads the sizes of some partitions.
+func (r round) askSizes(ctx context.Context, p *peers) (func(*world), error) {
+	req := kmsg.NewPtrDescribeLogDirsRequest()
+	for _, one := range r.sizes {
+		t := kmsg.NewDescribeLogDirsRequestTopic()
+		t.Topic, t.Partitions = one.topic, one.partitions
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := p.ask(ctx, r.addr, req)
+	if err != nil {
+		return nil, err
+	}
+	at := time.Now()
+	return func(w *world) { w.applySizes(r.broker, resp.(*kmsg.DescribeLogDirsResponse), at) }, nil
+}
+
+// applySizes takes in the sizes of replicas and returns their sum.
+func (w *world) applySizes(broker int32, resp *kmsg.DescribeLogDirsResponse, at time.Time) (total int64) {
+	for i := range resp.Dirs {
+		if resp.Dirs[i].ErrorCode != 0 {
+			continue
+		}
+		for _, t := range resp.Dirs[i].Topics {
+			for _, q := range t.Partitions {
+				total += q.Size
+				w.applySize(broker, t.Topic, q, at)
 			}
 		}
-		b := w.broker(r.broker)
-		b.LogBytes, b.LogBytesAt = total, at
-	}, nil
+	}
+	return total
 }
 
 func (w *world) applySize(broker int32, topic string, q kmsg.DescribeLogDirsResponseDirTopicPartition, at time.Time) {
 	t, ok := w.topics[topic]
-	if !ok || q.IsFuture || int(q.Partition) >= len(t.Partitions) || q.Partition < 0 {
+	if !ok || q.IsFuture || int(q.Partition) >= len(t.Partitions) || q.Partition < 0 || t.Partitions[q.Partition].Leader != broker {
 		return
 	}
-	if p := &t.Partitions[q.Partition]; p.Leader == broker {
-		p.Size, p.SizeAt = q.Size, at
-	}
+	w.change(topic, q.Partition, func(p *Partition) { p.Size, p.SizeAt = q.Size, at })
 }
 
 // askGroups reads the groups that the broker coordinates.

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -17,7 +16,7 @@ type Snapshot struct {
 	Controller      int32     `json:"controller"`       // broker id, -1 while there is none
 	ControllerEpoch int32     `json:"controller_epoch"` // -1 where it cannot be seen
 	Brokers         []Broker  `json:"brokers"`          // by id
-	Topics          []Topic   `json:"topics"`           // by name, internal ones included
+	Topics          []*Topic  `json:"topics"`           // by name, internal ones included; one that did not change is that of the snapshot before
 	TopicsAt        time.Time `json:"topics_at"`        // when topics, leaders and isr were last read
 	Groups          []Group   `json:"groups"`           // by id
 	GroupsAt        time.Time `json:"groups_at"`
@@ -81,6 +80,8 @@ type Topic struct {
 	PerSecond float64           `json:"records_per_second"` // records appended, -1 unknown
 
 	createdAt time.Time // where the cluster recorded it
+	sealed    bool      // in a snapshot: nothing changes it any more
+	tally     tally     // once it is sealed
 }
 
 // Partition is the state of one partition.
@@ -190,11 +191,11 @@ type CoordinatorDetails struct {
 
 // Topic returns a topic by name.
 func (s *Snapshot) Topic(name string) (*Topic, bool) {
-	i, ok := slices.BinarySearchFunc(s.Topics, name, func(t Topic, n string) int { return strings.Compare(t.Name, n) })
+	i, ok := slices.BinarySearchFunc(s.Topics, name, byName)
 	if !ok {
 		return nil, false
 	}
-	return &s.Topics[i], true
+	return s.Topics[i], true
 }
 
 // Broker returns a broker by id.

@@ -20,7 +20,7 @@ func (c *Client) Snapshot(ctx context.Context, interest Interest) (*Snapshot, er
 	if interest.Groups || interest.Group != "" { // first: they say of which topics offsets are needed
 		look.rounds(ctx, c.peers, func(r *round) { r.groups, r.group = interest.Groups, interest.Group })
 	}
-	wanted := look.world.offsetsWanted(interest)
+	wanted := look.world.offsetsWanted(interest, nil)
 	look.ask(func() {
 		readMode(ctx, c.peers, look.post)
 		if look.showsQuorum() {
@@ -38,7 +38,8 @@ func (c *Client) Snapshot(ctx context.Context, interest Interest) (*Snapshot, er
 		})
 	}
 	look.rounds(ctx, c.peers, func(r *round) {
-		r.offsets, r.starts, r.logDirs = wanted[r.broker], true, interest.LogDirs
+		r.offsets = wanted.of(r.broker).all()
+		r.starts, r.logDirs = r.offsets, interest.LogDirs
 	})
 	look.waiting.Wait()
 	return look.world.snapshot(time.Now()), ctx.Err()

@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"kdrill/admin/ensemble"
-	"kdrill/admin/watch"
 )
 
-// world is everything known so far. It belongs to one goroutine; answers change it, [world.snapshot] copies it.
+// world is everything known so far. It belongs to one goroutine; answers change it, and
+// snapshots share what they have in common.
 //
 // Where ZooKeeper is watched it decides: who is registered, who controls, which topics there are and the state of
 // each partition. Brokers' metadata, which trails behind and differs from broker to broker, fills in the rest and
@@ -23,6 +23,11 @@ type world struct {
 	controllerEpoch int32
 	brokers         map[int32]*Broker
 	topics          map[string]*Topic
+	listed          []*Topic // all of them, as the last snapshot has them; nil when one came or went
+	edited          []*Topic // copies of those in listed that were changed since
+	partitions      int      // in listed
+	draft           Partition
+	lists           map[idList][]int32
 	topicsAt        time.Time
 	groups          map[string]*knownGroup
 	groupsAt        time.Time
@@ -33,6 +38,7 @@ type world struct {
 	quorumHidden    bool // this user may not see the KRaft quorum, or its brokers cannot tell
 
 	zookeeper zookeeper
+	unwatched bool // metadata has partitions whose znodes were not read: there may be more than are watched
 	sessions  Sessions
 
 	formerController  *int32
@@ -49,13 +55,32 @@ type zookeeper struct {
 	synced          bool // everything was read once: sets of topics and brokers are complete
 	controller      bool // who controls was read over this connection
 	controllerEpoch int32
-	registered      map[int32]bool              // nil until read over this connection
-	topics          map[string]watch.Assignment // nil until read
-	states          map[TopicPartition]watch.State
+	registered      map[int32]bool         // nil until read over this connection
+	topics          map[string]bool        // nil until read
+	states          map[string][]readState // by topic, then partition
+}
+
+// readState is what has to be remembered of a partition's znode to know whether another reading of it is newer.
+type readState struct {
+	created              int64
+	version, leaderEpoch int32
+	read                 bool
+}
+
+// state is the last reading of a partition's znode.
+func (z *zookeeper) state(topic string, partition int32) (readState, bool) {
+	list := z.states[topic]
+	if int(partition) >= len(list) || partition < 0 {
+		return readState{}, false
+	}
+	return list[partition], list[partition].read
 }
 
 // decides says whether ZooKeeper's word counts, rather than the brokers'.
 func (z *zookeeper) decides() bool { return z.online && z.synced }
+
+// told says whether ZooKeeper tells of every change of topics and partitions: metadata of brokers would bring nothing new.
+func (w *world) told() bool { return w.zookeeper.decides() && !w.unwatched }
 
 func newWorld(cfg Config) *world {
 	w := &world{
@@ -65,7 +90,7 @@ func newWorld(cfg Config) *world {
 	w.mode, w.plaintext = cfg.Mode, cfg.Properties == ""
 	if cfg.ZooKeeper != "" {
 		w.mode = ModeZooKeeper
-		w.zookeeper = zookeeper{configured: true, states: map[TopicPartition]watch.State{}}
+		w.zookeeper = zookeeper{configured: true, states: map[string][]readState{}}
 		servers, chroot := ensemble.Servers(cfg.ZooKeeper)
 		w.zookeeper.chroot = chroot
 		for _, s := range servers {
@@ -85,35 +110,14 @@ func (w *world) broker(id int32) *Broker {
 	return b
 }
 
-// topic returns a topic to change, making it if it is new.
-func (w *world) topic(name string) *Topic {
-	t, ok := w.topics[name]
-	if !ok {
-		t = &Topic{Name: name, PerSecond: -1}
-		w.topics[name] = t
-	}
-	return t
-}
-
-// partition returns a partition to change, making it and those before it if they are new.
-func (t *Topic) partition(id int32) *Partition {
-	for int32(len(t.Partitions)) <= id {
-		t.Partitions = append(t.Partitions, Partition{
-			ID: int32(len(t.Partitions)), Leader: -1, LeaderEpoch: -1, ControllerEpoch: -1, PartitionEpoch: -1,
-			Start: -1, End: -1, Size: -1, PerSecond: -1,
-		})
-	}
-	return &t.Partitions[id]
-}
-
-// snapshot copies what is known.
+// snapshot is what is known: topics that did not change are those of the snapshot before.
 func (w *world) snapshot(at time.Time) *Snapshot {
 	s := &Snapshot{
 		At: at, ClusterID: w.clusterID, Mode: w.mode, Problem: w.problem,
 		Controller: w.controller, ControllerEpoch: w.controllerEpoch, controllerAt: w.controllerAt,
 		TopicsAt: w.topicsAt, GroupsAt: w.groupsAt,
 		Brokers:      make([]Broker, 0, len(w.brokers)),
-		Topics:       make([]Topic, 0, len(w.topics)),
+		Topics:       w.sealedTopics(),
 		Groups:       make([]Group, 0, len(w.groups)),
 		Coordinators: slices.Clone(w.coordinators),
 		Observers:    slices.Clone(w.observers),
@@ -125,13 +129,6 @@ func (w *world) snapshot(at time.Time) *Snapshot {
 	for _, id := range slices.Sorted(maps.Keys(w.brokers)) {
 		s.Brokers = append(s.Brokers, *w.brokers[id])
 	}
-	for _, t := range w.topics {
-		topic := *t
-		topic.Partitions = slices.Clone(t.Partitions)
-		topic.PerSecond = sumRates(topic.Partitions)
-		s.Topics = append(s.Topics, topic)
-	}
-	slices.SortFunc(s.Topics, func(a, b Topic) int { return cmp.Compare(a.Name, b.Name) })
 	for _, g := range w.groups {
 		s.Groups = append(s.Groups, w.lag(g.Group))
 	}
@@ -156,31 +153,4 @@ func (b *Broker) setRegistered(is bool, at time.Time) {
 		b.goneAt = at
 	}
 	b.Registered = is
-}
-
-// sumRates is -1 when no partition's rate is known.
-func sumRates(partitions []Partition) float64 {
-	sum := -1.0
-	for _, p := range partitions {
-		if p.PerSecond >= 0 {
-			sum = max(sum, 0) + p.PerSecond
-		}
-	}
-	return sum
-}
-
-// rate is how fast a count grows, smoothed; -1 while it was read only once.
-func rate(before float64, from, to int64, elapsed time.Duration) float64 {
-	if from < 0 || to < 0 || elapsed <= 0 {
-		return before
-	}
-	now := max(0, float64(to-from)) / elapsed.Seconds()
-	if before < 0 {
-		return now
-	}
-	smooth := 0.4*before + 0.6*now
-	if smooth < 0.05 {
-		return 0
-	}
-	return smooth
 }

@@ -9,44 +9,68 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// applyMetadata takes in what a broker says about the cluster. It returns the partitions whose leader epoch is ahead
-// of what ZooKeeper's watches told: their znodes want another reading.
+// applyMetadata takes in what a broker says about the cluster and all its topics. It returns the partitions whose leader
+// epoch is ahead of what ZooKeeper's watches told: their znodes want another reading.
 func (w *world) applyMetadata(resp *kmsg.MetadataResponse, at time.Time) (ahead []TopicPartition) {
-	w.problem = ""
 	w.topicsAt = at
-	if resp.ClusterID != nil {
-		w.clusterID = *resp.ClusterID
-	}
-	w.applyBrokers(resp, at)
-	listed := map[string]bool{}
-	for _, t := range resp.Topics {
+	w.applyCluster(resp, at)
+	w.unwatched = false
+	listed := make(map[string]bool, len(resp.Topics))
+	for i := range resp.Topics {
+		t := &resp.Topics[i]
 		if t.Topic == nil || t.ErrorCode == kerr.UnknownTopicOrPartition.Code {
 			continue
 		}
 		name := *t.Topic
 		listed[name] = true
-		if _, exists := w.zookeeper.topics[name]; w.zookeeper.decides() && !exists {
+		if w.zookeeper.decides() && !w.zookeeper.topics[name] {
 			continue // deleted, the broker does not know yet
 		}
-		topic := w.topic(name)
-		topic.Internal = t.IsInternal
-		if t.TopicID != [16]byte{} {
-			topic.ID = base64.RawURLEncoding.EncodeToString(t.TopicID[:])
-		}
-		for _, p := range t.Partitions {
-			if w.applyPartition(topic, p) {
-				ahead = append(ahead, TopicPartition{name, p.Partition})
+		w.applyTopic(name, t)
+		for j := range t.Partitions {
+			if w.applyPartition(name, &t.Partitions[j]) {
+				ahead = append(ahead, TopicPartition{name, t.Partitions[j].Partition})
 			}
 		}
 	}
 	if !w.zookeeper.decides() {
 		for name := range w.topics {
-			if _, exists := w.zookeeper.topics[name]; !listed[name] && !(w.zookeeper.online && exists) {
-				delete(w.topics, name)
+			if !listed[name] && !(w.zookeeper.online && w.zookeeper.topics[name]) {
+				w.forgetTopic(name)
 			}
 		}
 	}
 	return ahead
+}
+
+// applyCluster takes in what a broker says about the cluster without its topics.
+func (w *world) applyCluster(resp *kmsg.MetadataResponse, at time.Time) {
+	w.problem = ""
+	if w.told() {
+		w.topicsAt = at
+	}
+	if resp.ClusterID != nil {
+		w.clusterID = *resp.ClusterID
+	}
+	w.applyBrokers(resp, at)
+}
+
+func (w *world) applyTopic(name string, t *kmsg.MetadataResponseTopic) {
+	known, ok := w.topics[name]
+	var text [22]byte
+	id := text[:0]
+	if t.TopicID != [16]byte{} {
+		id = base64.RawURLEncoding.AppendEncode(id, t.TopicID[:])
+	}
+	same := ok && known.Internal == t.IsInternal && (len(id) == 0 || known.ID == string(id))
+	if same {
+		return
+	}
+	topic := w.topic(name)
+	topic.Internal = t.IsInternal
+	if len(id) > 0 {
+		topic.ID = string(id)
+	}
 }
 
 func (w *world) applyBrokers(resp *kmsg.MetadataResponse, at time.Time) {
@@ -77,28 +101,47 @@ func (w *world) applyBrokers(resp *kmsg.MetadataResponse, at time.Time) {
 }
 
 // applyPartition takes in one partition; it returns true if the broker knows a newer leader epoch than ZooKeeper's watch told.
-func (w *world) applyPartition(topic *Topic, p kmsg.MetadataResponseTopicPartition) (ahead bool) {
+func (w *world) applyPartition(topic string, p *kmsg.MetadataResponseTopicPartition) (ahead bool) {
 	if p.Partition < 0 || p.Partition > 1_000_000 {
 		return false
 	}
-	known := topic.partition(p.Partition)
-	known.Replicas = p.Replicas
-	for _, id := range p.Replicas {
+	state, watched := w.zookeeper.state(topic, p.Partition)
+	watched = watched && w.zookeeper.online
+	w.unwatched = w.unwatched || !watched
+	w.change(topic, p.Partition, func(known *Partition) {
+		w.replicas(known, p.Replicas)
+		if !watched {
+			known.applyMetadata(p, w)
+		}
+	})
+	return watched && p.LeaderEpoch > state.leaderEpoch
+}
+
+// replicas notes whom a partition is assigned to.
+func (w *world) replicas(p *Partition, ids []int32) {
+	if slices.Equal(p.Replicas, ids) {
+		return
+	}
+	p.Replicas = w.interned(ids)
+	for _, id := range ids {
 		w.broker(id)
 	}
-	if state, watched := w.zookeeper.states[TopicPartition{topic.Name, p.Partition}]; watched && w.zookeeper.online {
-		return p.LeaderEpoch > state.LeaderEpoch
-	}
+}
+
+func (known *Partition) applyMetadata(p *kmsg.MetadataResponseTopicPartition, w *world) {
 	if p.LeaderEpoch >= 0 && p.LeaderEpoch < known.LeaderEpoch {
-		return false // an answer from a broker that trails behind
+		return // an answer from a broker that trails behind
 	}
 	leader := p.Leader
 	if p.ErrorCode == kerr.LeaderNotAvailable.Code {
 		leader = -1
 	}
-	if leader != known.Leader || p.LeaderEpoch != known.LeaderEpoch || !slices.Equal(p.ISR, known.ISR) {
+	same := slices.Equal(p.ISR, known.ISR)
+	if leader != known.Leader || p.LeaderEpoch != known.LeaderEpoch || !same {
 		known.PartitionEpoch, known.ControllerEpoch, known.ChangedAt = -1, -1, time.Time{}
 	}
-	known.Leader, known.LeaderEpoch, known.ISR = leader, p.LeaderEpoch, p.ISR
-	return false
+	known.Leader, known.LeaderEpoch = leader, p.LeaderEpoch
+	if !same {
+		known.ISR = w.interned(p.ISR)
+	}
 }

@@ -63,10 +63,9 @@ func (w *world) applyRegistration(u watch.Broker) {
 }
 
 func (w *world) applyTopics(u watch.Topics) {
-	before := w.zookeeper.topics
-	w.zookeeper.topics = make(map[string]watch.Assignment, len(u.Names))
+	w.zookeeper.topics = make(map[string]bool, len(u.Names))
 	for _, name := range u.Names {
-		w.zookeeper.topics[name] = before[name]
+		w.zookeeper.topics[name] = true
 	}
 	if w.zookeeper.decides() {
 		w.prune()
@@ -80,62 +79,61 @@ func (w *world) prune() {
 		return
 	}
 	for name := range w.topics {
-		if _, exists := z.topics[name]; !exists {
-			delete(w.topics, name)
+		if !z.topics[name] {
+			w.forgetTopic(name)
 		}
 	}
-	for at := range z.states {
-		if _, exists := z.topics[at.Topic]; !exists {
-			delete(z.states, at)
+	for name := range z.states {
+		if !z.topics[name] {
+			delete(z.states, name)
 		}
 	}
 }
 
 func (w *world) applyAssignment(u watch.Assignment) {
-	if _, exists := w.zookeeper.topics[u.Topic]; !exists {
+	if !w.zookeeper.topics[u.Topic] {
 		return
 	}
-	w.zookeeper.topics[u.Topic] = u
-	t := w.topic(u.Topic)
-	if u.TopicID != "" {
-		if t.ID != "" && t.ID != u.TopicID { // deleted and made again
-			w.forgetStates(u.Topic)
-			t.Partitions = nil
+	internal := u.Topic == "__consumer_offsets" || u.Topic == "__transaction_state"
+	t, ok := w.topics[u.Topic]
+	if !ok || u.TopicID != "" && u.TopicID != t.ID || internal && !t.Internal || !t.createdAt.Equal(u.At) {
+		t := w.topic(u.Topic)
+		if u.TopicID != "" {
+			if t.ID != "" && t.ID != u.TopicID { // deleted and made again
+				delete(w.zookeeper.states, u.Topic)
+				t.Partitions = nil
+			}
+			t.ID = u.TopicID
 		}
-		t.ID = u.TopicID
+		t.createdAt, t.Internal = u.At, t.Internal || internal
 	}
-	t.createdAt = u.At
-	t.Internal = t.Internal || u.Topic == "__consumer_offsets" || u.Topic == "__transaction_state"
 	for _, id := range u.IDs() {
-		t.partition(id).Replicas = u.Replicas(id)
-		for _, replica := range u.Replicas(id) {
-			w.broker(replica)
-		}
-	}
-}
-
-func (w *world) forgetStates(topic string) {
-	for at := range w.zookeeper.states {
-		if at.Topic == topic {
-			delete(w.zookeeper.states, at)
-		}
+		w.change(u.Topic, id, func(p *Partition) { w.replicas(p, u.Replicas(id)) })
 	}
 }
 
 func (w *world) applyState(u watch.State) {
-	at := TopicPartition{u.Topic, u.Partition}
-	known, ok := w.zookeeper.states[at]
-	if ok && (u.Created < known.Created || u.Created == known.Created && u.Version < known.Version) {
-		return // read before what is known, arrived after it
-	}
-	if _, exists := w.zookeeper.topics[u.Topic]; !exists {
+	if !w.zookeeper.topics[u.Topic] || u.Partition < 0 {
 		return
 	}
-	w.zookeeper.states[at] = u
-	p := w.topic(u.Topic).partition(u.Partition)
-	if !slices.Equal(p.ISR, u.ISR) || p.Leader != u.Leader || p.LeaderEpoch != u.LeaderEpoch || p.ChangedAt.IsZero() {
-		p.Leader, p.LeaderEpoch, p.ISR = u.Leader, u.LeaderEpoch, u.ISR
-		p.ChangedAt = u.At
+	known, ok := w.zookeeper.state(u.Topic, u.Partition)
+	if ok && (u.Created < known.created || u.Created == known.created && u.Version < known.version) {
+		return // read before what is known, arrived after it
 	}
-	p.ControllerEpoch, p.PartitionEpoch = u.ControllerEpoch, u.Version
+	list := w.zookeeper.states[u.Topic]
+	for int32(len(list)) <= u.Partition {
+		list = append(list, readState{})
+	}
+	list[u.Partition] = readState{created: u.Created, version: u.Version, leaderEpoch: u.LeaderEpoch, read: true}
+	w.zookeeper.states[u.Topic] = list
+	w.change(u.Topic, u.Partition, func(p *Partition) {
+		same := slices.Equal(p.ISR, u.ISR)
+		if !same || p.Leader != u.Leader || p.LeaderEpoch != u.LeaderEpoch || p.ChangedAt.IsZero() {
+			p.Leader, p.LeaderEpoch, p.ChangedAt = u.Leader, u.LeaderEpoch, u.At
+		}
+		if !same {
+			p.ISR = w.interned(u.ISR)
+		}
+		p.ControllerEpoch, p.PartitionEpoch = u.ControllerEpoch, u.Version
+	})
 }

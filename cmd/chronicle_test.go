@@ -30,7 +30,7 @@ func seen(at time.Time, registered bool, leader int32, isr ...int32) *admin.Snap
 	return &admin.Snapshot{
 		At: at, Controller: 2,
 		Brokers: []admin.Broker{{ID: 1, Registered: registered}, {ID: 2, Registered: true}},
-		Topics:  []admin.Topic{{Name: "orders", Partitions: []admin.Partition{{Leader: leader, Replicas: []int32{1, 2}, ISR: isr}}}},
+		Topics:  []*admin.Topic{{Name: "orders", Partitions: []admin.Partition{{Leader: leader, Replicas: []int32{1, 2}, ISR: isr}}}},
 	}
 }
 
@@ -73,7 +73,7 @@ func TestTwoFaultsAreOverEachAtItsTime(t *testing.T) {
 	at := time.Unix(1000, 0)
 	after := func(s int) time.Time { return at.Add(time.Duration(s) * time.Second) }
 	look := func(s int, registered []int32, leader int32, isr ...int32) *admin.Snapshot {
-		now := &admin.Snapshot{At: after(s), Controller: 3, Topics: []admin.Topic{{Name: "orders", Partitions: []admin.Partition{{Leader: leader, Replicas: []int32{1, 2, 3}, ISR: isr}}}}}
+		now := &admin.Snapshot{At: after(s), Controller: 3, Topics: []*admin.Topic{{Name: "orders", Partitions: []admin.Partition{{Leader: leader, Replicas: []int32{1, 2, 3}, ISR: isr}}}}}
 		for id := range int32(3) {
 			now.Brokers = append(now.Brokers, admin.Broker{ID: id + 1, Registered: slices.Contains(registered, id+1)})
 		}

@@ -67,7 +67,7 @@ func (a *app) createTopic(ctx context.Context, client *admin.Client, spec admin.
 	if a.output == "json" {
 		return a.printJSON(t)
 	}
-	fmt.Fprintf(a.out, "created %s with %s, replication factor %d\n", t.Name, count(len(t.Partitions), "partition"), totals(*t).replicas)
+	fmt.Fprintf(a.out, "created %s with %s, replication factor %d\n", t.Name, count(len(t.Partitions), "partition"), totals(t).replicas)
 	return nil
 }
 
@@ -106,7 +106,7 @@ func newTopicDescribe(a *app) *cobra.Command {
 }
 
 func (a *app) printTopic(t *admin.Topic) {
-	sum := totals(*t)
+	sum := totals(t)
 	fmt.Fprintf(a.out, "%s  %s  RF %d  min ISR %d  %s records  %s", t.Name, count(len(t.Partitions), "partition"), sum.replicas, t.MinISR, number(sum.records), size(sum.size))
 	if t.ID != "" {
 		fmt.Fprintf(a.out, "  id %s", t.ID)
@@ -205,7 +205,7 @@ func (a *app) confirmDelete(ctx context.Context, client *admin.Client, name stri
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s has %s and %s records. Type its name to delete it: ", name, count(len(t.Partitions), "partition"), number(totals(*t).records))
+	fmt.Fprintf(a.out, "%s has %s and %s records. Type its name to delete it: ", name, count(len(t.Partitions), "partition"), number(totals(t).records))
 	typed := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(a.in).ReadString('\n')

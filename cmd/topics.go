@@ -19,7 +19,7 @@ func newTopics(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				topics := []admin.Topic{}
+				topics := []*admin.Topic{}
 				for _, t := range s.Topics {
 					if internal || !t.Internal {
 						topics = append(topics, t)
@@ -38,7 +38,7 @@ func newTopics(a *app) *cobra.Command {
 	return c
 }
 
-func (a *app) printTopics(topics []admin.Topic) {
+func (a *app) printTopics(topics []*admin.Topic) {
 	table := newColumns("TOPIC", ">PARTITIONS", ">RF", ">MIN ISR", ">RECORDS", ">SIZE", ">UNDER-REPLICATED", ">OFFLINE")
 	for _, t := range topics {
 		total := totals(t)
@@ -57,7 +57,7 @@ type topicTotals struct {
 	records, size            int64
 }
 
-func totals(t admin.Topic) (sum topicTotals) {
+func totals(t *admin.Topic) (sum topicTotals) {
 	for _, p := range t.Partitions {
 		sum.replicas = max(sum.replicas, len(p.Replicas))
 		if p.UnderReplicated() {

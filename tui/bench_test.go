@@ -17,7 +17,7 @@ import (
 func big(at time.Time) *admin.Snapshot {
 	s := *uitest.Snapshot()
 	s.At, s.TopicsAt = at, at
-	s.Topics = make([]admin.Topic, 0, 5000)
+	s.Topics = make([]*admin.Topic, 0, 5000)
 	for i := range 5000 {
 		s.Topics = append(s.Topics, uitest.Topic(fmt.Sprintf("topic-%04d", i), 6, 3, false))
 	}

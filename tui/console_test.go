@@ -130,6 +130,7 @@ func (c *console) data(d ui.Data) {
 		}
 		s.Topics = slices.Clone(s.Topics)
 		for i := range s.Topics {
+			s.Topics[i] = new(*s.Topics[i])
 			s.Topics[i].Partitions = slices.Clone(s.Topics[i].Partitions)
 			for j := range s.Topics[i].Partitions {
 				p := &s.Topics[i].Partitions[j]

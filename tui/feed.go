@@ -96,8 +96,7 @@ const keptRates = 60
 // remember adds the rates of a snapshot to the history; the empty name is the sum.
 func remember(rates map[string][]float64, s *admin.Snapshot) {
 	sum, known := 0.0, false
-	for i := range s.Topics {
-		t := &s.Topics[i]
+	for _, t := range s.Topics {
 		if t.PerSecond < 0 {
 			continue
 		}

@@ -77,10 +77,7 @@ func short(name string) string {
 
 // chosen are the topics with the most partitions, the user's own first.
 func chosen(s *admin.Snapshot, n int) []*admin.Topic {
-	topics := make([]*admin.Topic, len(s.Topics))
-	for i := range s.Topics {
-		topics[i] = &s.Topics[i]
-	}
+	topics := slices.Clone(s.Topics)
 	slices.SortStableFunc(topics, func(a, b *admin.Topic) int {
 		if a.Internal != b.Internal {
 			if a.Internal {

@@ -92,7 +92,7 @@ func (s *Screen) fill() {
 	}
 	rows := make([]ui.Row, 0, len(s.data.Snapshot.Topics))
 	for i := range s.data.Snapshot.Topics {
-		t := &s.data.Snapshot.Topics[i]
+		t := s.data.Snapshot.Topics[i]
 		if t.Internal && !s.internal && !s.faults {
 			continue
 		}

@@ -39,9 +39,10 @@ func Failed() ui.Data {
 	s.Brokers = append([]admin.Broker(nil), s.Brokers...)
 	s.Brokers[1].Registered, s.Brokers[1].Error = false, "connection refused"
 	s.Brokers[1].Answered = Now.Add(-5 * time.Second)
-	s.Topics = append([]admin.Topic(nil), s.Topics...)
+	s.Topics = append([]*admin.Topic(nil), s.Topics...)
 	for i := range s.Topics {
-		t := &s.Topics[i]
+		t := new(*s.Topics[i])
+		s.Topics[i] = t
 		t.Partitions = append([]admin.Partition(nil), t.Partitions...)
 		for j := range t.Partitions {
 			without(&t.Partitions[j], 2)
@@ -155,7 +156,7 @@ func Snapshot() *admin.Snapshot {
 			Address: fmt.Sprintf("127.0.0.1:%d", 2180+id), Role: role, Zxid: 0x100000042, Connections: 2, Znodes: 131, LatencyAvg: 0.4, Answered: s.At, Version: "3.9.0", Details: details,
 		})
 	}
-	s.Topics = []admin.Topic{
+	s.Topics = []*admin.Topic{
 		Topic("__consumer_offsets", 17, 3, true), Topic("orders", 3, 3, false), Topic("payments", 4, 3, false), Topic("주문-내역", 2, 3, false),
 	}
 	s.Sessions = Sessions()
@@ -164,8 +165,8 @@ func Snapshot() *admin.Snapshot {
 }
 
 // Topic makes a topic whose replicas are spread over three brokers.
-func Topic(name string, partitions, factor int, internal bool) admin.Topic {
-	t := admin.Topic{Name: name, ID: "mZ0bBRXfQ9-x1z_nJc2q0A", Internal: internal, MinISR: 2, PerSecond: 412}
+func Topic(name string, partitions, factor int, internal bool) *admin.Topic {
+	t := &admin.Topic{Name: name, ID: "mZ0bBRXfQ9-x1z_nJc2q0A", Internal: internal, MinISR: 2, PerSecond: 412}
 	for i := range int32(partitions) {
 		p := admin.Partition{
 			ID: i, LeaderEpoch: 3 + i, ControllerEpoch: 4, PartitionEpoch: 7, Start: 0, End: 40112 + int64(i)*89, OffsetsAt: Now, Size: 6_133_000, SizeAt: Now,
