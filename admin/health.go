@@ -28,12 +28,8 @@ type Health struct {
 // Check judges a snapshot.
 func Check(s *Snapshot) Health {
 	h := Health{Level: Healthy}
-	for _, t := range s.Topics {
-		sum := t.counts()
-		h.Offline += sum.offline
-		h.BelowMinISR += sum.belowMinISR
-		h.UnderReplicated += sum.underReplicated
-	}
+	sum := s.counted()
+	h.Offline, h.BelowMinISR, h.UnderReplicated = sum.offline, sum.belowMinISR, sum.underReplicated
 	h.Level, h.Why = h.judge(s)
 	return h
 }

@@ -76,7 +76,7 @@ func (w *wanted) inTurn() *asked   { return &w.turn }
 // all of them at once.
 func (w *world) offsetsWanted(i Interest, at *turn) wantedBy {
 	by := wantedBy{}
-	if i.AllOffsets && (at == nil || w.partitions <= offsetsAtOnce) {
+	if i.AllOffsets && (at == nil || w.loads.partitions <= offsetsAtOnce) {
 		for _, t := range w.topics {
 			by.add(t, (*wanted).eachTime, false)
 		}
@@ -156,5 +156,5 @@ func (w *world) startsEvery(list asked) time.Duration {
 // logDirsEvery is how often all sizes are asked: one broker's answer is about a share of all partitions.
 func (w *world) logDirsEvery() time.Duration {
 	const perSecond = 1000
-	return max(logDirsEvery, time.Duration(w.partitions/perSecond)*time.Second)
+	return max(logDirsEvery, time.Duration(w.loads.partitions/perSecond)*time.Second)
 }

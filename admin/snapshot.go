@@ -35,6 +35,7 @@ type Snapshot struct {
 	formerController  *int32    // the last one seen
 	formerCoordinator string    // the last one that led
 	watched           bool      // Watching was true once
+	loads             *loads    // of Topics; nil if no observer made the snapshot
 }
 
 // Mode says where a cluster keeps its metadata.

@@ -25,7 +25,7 @@ type world struct {
 	topics          map[string]*Topic
 	listed          []*Topic // all of them, as the last snapshot has them; nil when one came or went
 	edited          []*Topic // copies of those in listed that were changed since
-	partitions      int      // in listed
+	loads           *loads   // of listed
 	draft           Partition
 	lists           map[idList][]int32
 	topicsAt        time.Time
@@ -85,7 +85,7 @@ func (w *world) told() bool { return w.zookeeper.decides() && !w.unwatched }
 func newWorld(cfg Config) *world {
 	w := &world{
 		controller: -1, controllerEpoch: -1,
-		brokers: map[int32]*Broker{}, topics: map[string]*Topic{}, groups: map[string]*knownGroup{},
+		loads: loadsOf(nil), brokers: map[int32]*Broker{}, topics: map[string]*Topic{}, groups: map[string]*knownGroup{},
 	}
 	w.mode, w.plaintext = cfg.Mode, cfg.Properties == ""
 	if cfg.ZooKeeper != "" {
@@ -125,6 +125,7 @@ func (w *world) snapshot(at time.Time) *Snapshot {
 		Chroot:       w.zookeeper.chroot,
 		Sessions:     w.namedSessions(),
 	}
+	s.loads = w.loads
 	w.remember(s)
 	for _, id := range slices.Sorted(maps.Keys(w.brokers)) {
 		s.Brokers = append(s.Brokers, *w.brokers[id])

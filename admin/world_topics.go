@@ -80,20 +80,19 @@ func (w *world) sealedTopics() []*Topic {
 	case w.listed == nil:
 		w.listed = slices.AppendSeq(make([]*Topic, 0, len(w.topics)), maps.Values(w.topics))
 		slices.SortFunc(w.listed, func(a, b *Topic) int { return cmp.Compare(a.Name, b.Name) })
-		w.partitions = 0
 		for _, t := range w.listed {
 			t.seal()
-			w.partitions += len(t.Partitions)
 		}
+		w.loads = loadsOf(w.listed)
 	case len(w.edited) > 0:
 		w.listed = slices.Clone(w.listed)
-		for _, t := range w.edited {
-			if i, ok := slices.BinarySearchFunc(w.listed, t.Name, byName); ok {
-				w.partitions += len(t.Partitions) - len(w.listed[i].Partitions)
-				w.listed[i] = t
-				t.seal()
-			}
+		before := make([]*Topic, len(w.edited))
+		for n, t := range w.edited {
+			i, _ := slices.BinarySearchFunc(w.listed, t.Name, byName)
+			before[n], w.listed[i] = w.listed[i], t
+			t.seal()
 		}
+		w.loads = w.loads.replaced(before, w.edited)
 	}
 	w.edited = w.edited[:0]
 	return w.listed

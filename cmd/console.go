@@ -17,6 +17,7 @@ import (
 	"kdrill/admin/records"
 	"kdrill/admin/znodes"
 	"kdrill/cluster"
+	"kdrill/node/memory"
 	"kdrill/themes"
 	"kdrill/tui"
 	"kdrill/tui/ui"
@@ -167,6 +168,7 @@ func (a *app) otherClusters(ctx context.Context) []string {
 
 // show runs the observer, the streams of the supervisor and the console until the user leaves.
 func (a *app) show(ctx context.Context, cfg tui.Config, client *cluster.Client, target admin.Config) (tui.Outcome, error) {
+	memory.Tune()
 	watched := target
 	watched.Deadline = 0 // who stands still is shown at once
 	observer := admin.NewObserver(watched)

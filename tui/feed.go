@@ -23,6 +23,7 @@ func tick(after time.Duration) tea.Cmd {
 func (m *Model) onTick(at time.Time) tea.Cmd {
 	m.forward(at)
 	m.stopwatch.expire(m.data.Now)
+	m.watch() // what is in view may be in another order
 	if m.stopwatch.counting(m.data.Now) {
 		return tick(fast)
 	}
@@ -63,7 +64,7 @@ func (m *Model) onSnapshot(s *admin.Snapshot) tea.Cmd {
 	m.forward(s.At)
 	d := m.incoming()
 	d.Snapshot, d.Health = s, admin.Check(s)
-	remember(d.Rates, s)
+	remember(d, s)
 	m.stopwatch.observe(nil, s, m.data.Now)
 	return m.fed()
 }
@@ -93,8 +94,8 @@ func (m *Model) onEvents(events []admin.Event) tea.Cmd {
 // keptRates is how many rates of a topic are kept: the cells of a sparkline, twice.
 const keptRates = 60
 
-// remember adds the rates of a snapshot to the history; the empty name is the sum.
-func remember(rates map[string][]float64, s *admin.Snapshot) {
+// remember adds the rates of a snapshot to the history; the empty name is the sum. Topics that never had any are left out.
+func remember(d *ui.Data, s *admin.Snapshot) {
 	sum, known := 0.0, false
 	for _, t := range s.Topics {
 		if t.PerSecond < 0 {
@@ -102,16 +103,23 @@ func remember(rates map[string][]float64, s *admin.Snapshot) {
 		}
 		known = true
 		sum += t.PerSecond
-		rates[t.Name] = push(rates[t.Name], t.PerSecond)
+		if _, had := d.Rates[t.Name]; had || t.PerSecond > 0 {
+			d.Rates[t.Name] = push(d.History(t), t.PerSecond)
+		}
 	}
 	if known {
-		rates[""] = push(rates[""], sum)
+		d.Rates[""] = push(d.Rates[""], sum)
 	}
 }
 
+// push adds a value. What others hold is shorter, and not written over: only the newest history is appended to.
 func push(values []float64, v float64) []float64 {
-	if len(values) >= keptRates {
-		return append(append(make([]float64, 0, keptRates), values[1:]...), v)
+	if len(values) < keptRates {
+		return append(values, v)
 	}
-	return append(values[:len(values):len(values)], v)
+	if len(values) == cap(values) {
+		values = append(make([]float64, 0, 2*keptRates), values[len(values)-keptRates+1:]...)
+		return append(values, v)
+	}
+	return append(values[1:], v)
 }

@@ -17,6 +17,11 @@ import (
 
 // press hands a key to the overlay on top, else to the screen, else to the console.
 func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
+	cmd := m.pressed(k)
+	return tea.Batch(cmd, m.watch()) // other rows may be in view
+}
+
+func (m *Model) pressed(k tea.KeyPressMsg) tea.Cmd {
 	if k.String() == "ctrl+c" {
 		return m.interrupt()
 	}

@@ -10,8 +10,9 @@ import (
 	"kdrill/admin"
 )
 
-// framesPerSecond is how often the terminal is drawn at most.
-const framesPerSecond = 30
+// framesPerSecond is how often the terminal is drawn at most: a key waits for half of such a frame on average. What has not
+// changed is not drawn, and snapshots come a few times a second.
+const framesPerSecond = 60
 
 // Run opens the console and returns how the user left it.
 func Run(ctx context.Context, cfg Config) (Outcome, error) {

@@ -22,14 +22,10 @@ func (s *Screen) side(f ui.Frame, width int) []ui.Line {
 // leaders shows how evenly leadership is spread: one bar a broker, and numbers for the topics with the most partitions.
 func leaders(f ui.Frame, width int) []ui.Line {
 	s := f.Snapshot
-	total := map[int32]int{}
+	loads := s.Loads()
 	most := 1
-	for i := range s.Topics {
-		for j := range s.Topics[i].Partitions {
-			p := &s.Topics[i].Partitions[j]
-			total[p.Leader]++
-			most = max(most, total[p.Leader])
-		}
+	for _, l := range loads {
+		most = max(most, l.Leads)
 	}
 	const name, cell = 10, 10
 	bar := max(6, min(16, width/5))
@@ -41,12 +37,13 @@ func leaders(f ui.Frame, width int) []ui.Line {
 	lines := []ui.Line{head}
 	row := func(id int32, role themes.Role) {
 		line := ui.Line{}.Add(role, ui.Fit(ui.Broker(id), name, false))
-		length := total[id] * bar / most
-		if total[id] > 0 {
+		leads := loads[id].Leads
+		length := leads * bar / most
+		if leads > 0 {
 			length = max(1, length)
 		}
 		line = append(line, ui.Blocks(f.Theme, length)...)
-		line = line.Gap(bar-length).Add(role, ui.Fit(ui.Count(int64(total[id])), 5, true)).Gap(1)
+		line = line.Gap(bar-length).Add(role, ui.Fit(ui.Count(int64(leads)), 5, true)).Gap(1)
 		for _, t := range topics {
 			n := 0
 			for i := range t.Partitions {
@@ -65,7 +62,7 @@ func leaders(f ui.Frame, width int) []ui.Line {
 		}
 		row(b.ID, role)
 	}
-	if total[-1] > 0 {
+	if loads[-1].Leads > 0 {
 		row(-1, themes.Bad)
 	}
 	return lines
@@ -77,17 +74,25 @@ func short(name string) string {
 
 // chosen are the topics with the most partitions, the user's own first.
 func chosen(s *admin.Snapshot, n int) []*admin.Topic {
-	topics := slices.Clone(s.Topics)
-	slices.SortStableFunc(topics, func(a, b *admin.Topic) int {
-		if a.Internal != b.Internal {
-			if a.Internal {
-				return 1
-			}
-			return -1
+	best := make([]*admin.Topic, 0, n+1)
+	for _, t := range s.Topics {
+		at := len(best)
+		for at > 0 && before(t, best[at-1]) {
+			at--
 		}
-		return len(b.Partitions) - len(a.Partitions)
-	})
-	return topics[:min(n, len(topics))]
+		if at < n {
+			best = slices.Insert(best, at, t)
+			best = best[:min(len(best), n)]
+		}
+	}
+	return best
+}
+
+func before(a, b *admin.Topic) bool {
+	if a.Internal != b.Internal {
+		return b.Internal
+	}
+	return len(a.Partitions) > len(b.Partitions)
 }
 
 // traffic is the rate of records with its past, and how far groups are behind.

@@ -108,12 +108,8 @@ func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
 }
 
 func totals(f ui.Frame) ui.Line {
-	partitions := 0
-	for i := range f.Snapshot.Topics {
-		partitions += len(f.Snapshot.Topics[i].Partitions)
-	}
 	h := f.Health
-	line := ui.Line{}.Dim("partitions ").Text(ui.Count(int64(partitions)))
+	line := ui.Line{}.Dim("partitions ").Text(ui.Count(int64(f.Snapshot.PartitionCount())))
 	number := func(name string, n int, role themes.Role) {
 		if n == 0 {
 			role = themes.Text

@@ -311,7 +311,7 @@ func (s *Screen) sums(t *admin.Topic, f ui.Frame) ui.Line {
 		}
 		head := ui.Line{}.Dim("RF ").Text(strconv.Itoa(factor)).Dim("   min ISR ").Text(minimum).Gap(3)
 		line = append(head, line...).Text("  " + ui.Rate(t.PerSecond))
-		line = line.Add(themes.Accent, " "+ui.Sparkline(f.Rates[t.Name], 12))
+		line = line.Add(themes.Accent, " "+ui.Sparkline(f.History(t), 12))
 	}
 	return line
 }

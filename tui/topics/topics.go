@@ -8,6 +8,7 @@ package topics
 
 import (
 	"fmt"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -20,6 +21,8 @@ import (
 type Screen struct {
 	data     ui.Data
 	table    ui.Table
+	rows     []made
+	hidden   int  // topics of the cluster's own that are not shown
 	internal bool // the cluster's own topics are shown
 	pick     bool // one is to be picked, to read its records
 	faults   bool // only topics with something wrong
@@ -50,8 +53,14 @@ func New() *Screen {
 	return s
 }
 
-// Interest asks for offsets and sizes of all topics.
-func (s *Screen) Interest() admin.Interest { return admin.Interest{AllOffsets: true, LogDirs: true} }
+// Interest asks for offsets and sizes of all topics; where there are many, for those in view first.
+func (s *Screen) Interest() admin.Interest {
+	i := admin.Interest{AllOffsets: true, LogDirs: true}
+	if s.data.Snapshot != nil && s.data.Snapshot.Large() {
+		i.Offsets = s.table.InView()
+	}
+	return i
+}
 
 // Filter implements ui.Filterable.
 func (s *Screen) Filter() string { return s.table.Filter() }
@@ -81,23 +90,47 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	if !ok {
 		return nil
 	}
-	s.data = d
+	same := s.data.Snapshot != nil && d.Snapshot != nil && slices.Equal(s.data.Snapshot.Topics, d.Snapshot.Topics)
+	if s.data = d; same && len(s.rows) > 0 {
+		s.table.SetRows(s.table.Rows(), d)
+		return nil
+	}
 	s.fill()
 	return nil
 }
 
+// made is a row and the topic that it was made of, which never changes.
+type made struct {
+	topic *admin.Topic
+	row   ui.Row
+}
+
+// fill makes the rows of topics that changed; the others stay as they are.
 func (s *Screen) fill() {
 	if s.data.Snapshot == nil {
 		return
 	}
-	rows := make([]ui.Row, 0, len(s.data.Snapshot.Topics))
-	for i := range s.data.Snapshot.Topics {
-		t := s.data.Snapshot.Topics[i]
-		if t.Internal && !s.internal && !s.faults {
-			continue
+	topics := s.data.Snapshot.Topics
+	before := s.rows
+	s.rows = make([]made, 0, len(topics))
+	rows := make([]ui.Row, 0, len(topics))
+	s.hidden = 0
+	for _, t := range topics {
+		for len(before) > 0 && before[0].topic.Name < t.Name {
+			before = before[1:]
 		}
-		if r := row(t); !s.faults || r.Cells[stateColumn].Order < 0 {
-			rows = append(rows, r)
+		one := made{topic: t}
+		if len(before) > 0 && before[0].topic == t {
+			one.row = before[0].row
+		} else {
+			one.row = row(t)
+		}
+		s.rows = append(s.rows, one)
+		switch {
+		case t.Internal && !s.internal && !s.faults:
+			s.hidden++
+		case !s.faults || one.row.Cells[stateColumn].Order < 0:
+			rows = append(rows, one.row)
 		}
 	}
 	s.table.SetRows(rows, s.data)
@@ -253,14 +286,8 @@ func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
 	if s.faults {
 		return left, ui.Styled(themes.Accent, "only what is wrong")
 	}
-	hidden := 0
-	for i := range f.Snapshot.Topics {
-		if f.Snapshot.Topics[i].Internal && !s.internal {
-			hidden++
-		}
-	}
-	if hidden > 0 && right == nil {
-		right = ui.Styled(themes.Faint, fmt.Sprintf("%d internal hidden", hidden))
+	if s.hidden > 0 && right == nil {
+		right = ui.Styled(themes.Faint, fmt.Sprintf("%d internal hidden", s.hidden))
 	}
 	return left, right
 }

@@ -40,7 +40,10 @@ type Node struct {
 func Nodes(d Data) []Node {
 	var nodes []Node
 	known := map[string]bool{}
-	held := count(d.Snapshot)
+	var held map[int32]admin.Load
+	if d.Snapshot != nil {
+		held = d.Snapshot.Loads()
+	}
 	if d.Status != nil {
 		for _, n := range d.Status.Nodes {
 			nodes = append(nodes, supervised(d, n, held))
@@ -97,7 +100,7 @@ func isBroker(s *admin.Snapshot, id int32) bool {
 	return is
 }
 
-func supervised(d Data, s cluster.NodeStatus, held map[int32]replicas) Node {
+func supervised(d Data, s cluster.NodeStatus, held map[int32]admin.Load) Node {
 	n := Node{
 		Name: s.Name, ID: int32(s.ID), Address: s.Address, PID: s.PID, RSS: s.RSS, CPU: s.CPU, Restarts: s.Restarts, LogBytes: -1,
 		Session: s.Session, Coordinator: s.Role != cluster.Broker,
@@ -146,64 +149,23 @@ func supervised(d Data, s cluster.NodeStatus, held map[int32]replicas) Node {
 }
 
 // fromBroker says how the cluster sees the broker.
-func (n *Node) fromBroker(d Data, b *admin.Broker, held map[int32]replicas) {
+func (n *Node) fromBroker(d Data, b *admin.Broker, held map[int32]admin.Load) {
 	n.LogBytes, n.Answered = b.LogBytes, b.Answered
 	has := held[b.ID]
-	n.Leads, n.Holds = has.leads, has.holds
+	n.Leads, n.Holds = has.Leads, has.Replicas
 	switch {
 	case !b.Registered:
 		n.State, n.Look = "not registered", themes.Bad
 	case b.Error != "":
 		n.State, n.Look, n.Problem = "does not answer", themes.Warn, b.Error
-	case has.behind > 0:
-		n.State, n.Look = fmt.Sprintf("behind in %d", has.behind), themes.Warn
+	case has.Behind > 0:
+		n.State, n.Look = fmt.Sprintf("behind in %d", has.Behind), themes.Warn
 	default:
 		n.State, n.Look = "in sync", themes.Text
 	}
 	if d.Snapshot.Controller == n.ID {
 		n.Role = "controller"
 	}
-}
-
-// replicas is what a broker has of all partitions.
-type replicas struct{ leads, holds, behind int }
-
-// count goes once over all partitions.
-func count(s *admin.Snapshot) map[int32]replicas {
-	held := map[int32]replicas{}
-	if s == nil {
-		return held
-	}
-	var few [64]replicas // ids are small as a rule, and a map is slow
-	at := func(id int32, change func(*replicas)) {
-		if id >= 0 && int(id) < len(few) {
-			change(&few[id])
-			return
-		}
-		r := held[id]
-		change(&r)
-		held[id] = r
-	}
-	for i := range s.Topics {
-		for j := range s.Topics[i].Partitions {
-			p := &s.Topics[i].Partitions[j]
-			at(p.Leader, func(r *replicas) { r.leads++ })
-			for _, id := range p.Replicas {
-				at(id, func(r *replicas) { r.holds++ })
-			}
-			if len(p.ISR) < len(p.Replicas) {
-				for _, id := range p.Out() {
-					at(id, func(r *replicas) { r.behind++ })
-				}
-			}
-		}
-	}
-	for id, r := range few {
-		if r != (replicas{}) {
-			held[int32(id)] = r
-		}
-	}
-	return held
 }
 
 func (n *Node) fromCoordinator(c admin.Coordinator) {

@@ -65,7 +65,8 @@ type Data struct {
 	Now      time.Time       // of the last tick
 	Access   Access
 	Page     int // rows that a page key moves
-	// Rates holds records per second by topic, one value a snapshot, oldest first.
+	// Rates holds records per second by topic, one value a snapshot, oldest first; the empty name has the sum. Topics that
+	// never had any are not in it: [Data.History] knows.
 	Rates map[string][]float64
 	// Interval is the time between two snapshots.
 	Interval time.Duration
@@ -104,6 +105,19 @@ func (d Data) Node(name string) (cluster.NodeStatus, bool) {
 		}
 	}
 	return cluster.NodeStatus{}, false
+}
+
+// none are the rates of a topic without records, as long as any history is.
+var none [120]float64
+
+// History is the rates of a topic, oldest first.
+func (d Data) History(t *admin.Topic) []float64 {
+	rates, ok := d.Rates[t.Name]
+	if !ok && t.PerSecond >= 0 {
+		n := min(len(d.Rates[""]), len(none))
+		return none[:n:n]
+	}
+	return rates
 }
 
 // Line is the command line that does the same as a deed.

@@ -74,6 +74,7 @@ type Table struct {
 	sort    int  // column, -1 = as given
 	down    bool
 	filter  Filter
+	pass    []bool          // of rows: the filter lets it through; nil until it is needed
 	marked  map[string]bool // identities of rows
 	changed map[cellKey]change
 	widths  []int
@@ -83,13 +84,30 @@ type Table struct {
 // NewTable makes a table that shows rows in the order they are given.
 func NewTable(columns ...Column) Table { return Table{Columns: columns, sort: -1} }
 
-// SetRows replaces the rows. What changed in watched columns since the last time flashes.
+// SetRows replaces the rows. What changed in watched columns since the last time flashes. A row whose cells are the very same
+// as before costs next to nothing.
 func (t *Table) SetRows(rows []Row, d Data) {
 	t.page = d.Page
 	last := t.Stick && t.at >= len(t.shown)-1
-	t.note(rows, d.Now)
+	t.expire(d.Now)
+	changed, aligned := t.changes(rows)
+	if aligned && len(changed) == 0 {
+		t.rows = rows
+		return
+	}
+	if !aligned || len(t.pass) != len(rows) {
+		t.pass = nil
+	}
+	t.note(rows, changed, aligned, d.Now)
 	t.rows = rows
-	t.forget()
+	for _, i := range changed {
+		if t.pass != nil {
+			t.pass[i] = t.passes(i)
+		}
+	}
+	if !aligned {
+		t.forget()
+	}
 	t.measure()
 	t.arrange()
 	if last {
@@ -97,32 +115,66 @@ func (t *Table) SetRows(rows []Row, d Data) {
 	}
 }
 
-// note remembers watched cells that differ from before.
-func (t *Table) note(rows []Row, now time.Time) {
-	if !slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Watch }) {
-		return
+// Rows are the rows as they were set last, whatever the filter says.
+func (t *Table) Rows() []Row { return t.rows }
+
+// changes says which rows have other cells than before; aligned says that they are the same rows in the same order.
+func (t *Table) changes(rows []Row) (changed []int, aligned bool) {
+	if len(rows) != len(t.rows) || len(rows) == 0 {
+		return nil, false
 	}
+	for i := range rows {
+		if rows[i].ID != t.rows[i].ID {
+			return nil, false
+		}
+		a, b := rows[i].Cells, t.rows[i].Cells
+		if len(a) != len(b) || len(a) > 0 && &a[0] != &b[0] || rows[i].Old != t.rows[i].Old {
+			changed = append(changed, i)
+		}
+	}
+	return changed, true
+}
+
+// expire forgets changes that are no longer shown.
+func (t *Table) expire(now time.Time) {
 	for key, c := range t.changed {
 		if now.Sub(c.at) > rememberFor {
 			delete(t.changed, key)
 		}
+	}
+}
+
+// note remembers watched cells that differ from before.
+func (t *Table) note(rows []Row, changed []int, aligned bool, now time.Time) {
+	if !slices.ContainsFunc(t.Columns, func(c Column) bool { return c.Watch }) {
+		return
+	}
+	if aligned {
+		for _, i := range changed {
+			t.compare(rows[i], t.rows[i].Cells, now)
+		}
+		return
 	}
 	before := make(map[string][]Cell, len(t.rows))
 	for _, r := range t.rows {
 		before[r.ID] = r.Cells
 	}
 	for _, r := range rows {
-		old, ok := before[r.ID]
-		if !ok || len(old) != len(r.Cells) {
-			continue
-		}
-		for i, c := range t.Columns {
-			if c.Watch && old[i].Text != r.Cells[i].Text {
-				if t.changed == nil {
-					t.changed = map[cellKey]change{}
-				}
-				t.changed[cellKey{r.ID, i}] = change{old[i].Text, now}
+		t.compare(r, before[r.ID], now)
+	}
+}
+
+// compare notes what a row had before in watched columns.
+func (t *Table) compare(r Row, old []Cell, now time.Time) {
+	if len(old) != len(r.Cells) || len(old) == 0 || &old[0] == &r.Cells[0] {
+		return
+	}
+	for i, c := range t.Columns {
+		if c.Watch && old[i].Text != r.Cells[i].Text {
+			if t.changed == nil {
+				t.changed = map[cellKey]change{}
 			}
+			t.changed[cellKey{r.ID, i}] = change{old[i].Text, now}
 		}
 	}
 }
@@ -147,9 +199,15 @@ func (t *Table) measure() {
 
 // arrange filters and sorts, and puts the cursor back on its row.
 func (t *Table) arrange() {
+	if t.filter.Active() && t.pass == nil {
+		t.pass = make([]bool, len(t.rows))
+		for i := range t.rows {
+			t.pass[i] = t.passes(i)
+		}
+	}
 	t.shown = t.shown[:0]
-	for i, r := range t.rows {
-		if !t.filter.Active() || t.filter.Match(r.text()) {
+	for i := range t.rows {
+		if !t.filter.Active() || t.pass[i] {
 			t.shown = append(t.shown, i)
 		}
 	}
@@ -172,6 +230,9 @@ func (t *Table) arrange() {
 	}
 	t.Move(0)
 }
+
+// passes says whether a row matches the filter.
+func (t *Table) passes(i int) bool { return !t.filter.Active() || t.filter.Match(t.rows[i].text()) }
 
 // text is what a filter looks at.
 func (r Row) text() string {
@@ -279,6 +340,21 @@ func (t *Table) Shown() iter.Seq[string] {
 	}
 }
 
+// inViewStep is what the rows in view are rounded to: moving the cursor by one does not change them.
+const inViewStep = 32
+
+// InView are the identities of the rows that are shown around the cursor: all on the screen, and a few more.
+func (t *Table) InView() []string {
+	half := t.page/2 + 1
+	first := max(0, min(t.at-half, len(t.shown)-t.page-1)) / inViewStep * inViewStep
+	last := (max(t.at+half, t.page+1) + inViewStep - 1) / inViewStep * inViewStep
+	var ids []string
+	for _, i := range t.shown[min(first, len(t.shown)):min(last, len(t.shown))] {
+		ids = append(ids, t.rows[i].ID)
+	}
+	return ids
+}
+
 // Sorted says whether the rows are in another order than they were given in.
 func (t *Table) Sorted() bool { return t.sort >= 0 }
 
@@ -287,7 +363,7 @@ func (t *Table) Filter() string { return t.filter.String() }
 
 // SetFilter shows only the rows that match.
 func (t *Table) SetFilter(text string) {
-	t.filter = ParseFilter(text)
+	t.filter, t.pass = ParseFilter(text), nil
 	t.arrange()
 }
 
