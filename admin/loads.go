@@ -71,6 +71,14 @@ func (s *Snapshot) counted() *loads {
 	return loadsOf(s.Topics)
 }
 
+// Count sums the snapshot up once for all, as an observer does. It is for who makes a snapshot, before others have it.
+func (s *Snapshot) Count() {
+	for _, t := range s.Topics {
+		t.seal()
+	}
+	s.loads = loadsOf(s.Topics)
+}
+
 // Loads is what each broker has of all partitions. Key -1 leads those that are offline. Only to be read.
 func (s *Snapshot) Loads() map[int32]Load { return s.counted().by }
 

@@ -118,8 +118,7 @@ type observation struct {
 	due  map[string]time.Time // when what is asked less often is due
 	turn turn                 // whose offsets are asked next
 
-	topicsAsked time.Time     // when all topics were asked for
-	topicsEvery time.Duration // how long until they are again, while ZooKeeper tells of changes
+	topics rare // when all topics are asked for
 
 	last      *Snapshot
 	pending   []Event
@@ -231,13 +230,12 @@ func (w *world) known() bool { return !w.topicsAt.IsZero() || w.problem != "" }
 func (o *observation) znode(ctx context.Context, u watch.Update) {
 	o.world.applyWatch(u, time.Now())
 	o.note(true)
-	o.topicsEvery = o.every() // where something changes, more may
+	o.topics.soon()
 	switch u.(type) {
 	case watch.Configs:
 		o.due[askMinISR] = time.Time{}
 		o.poll(ctx)
 	case watch.Online, watch.Offline, watch.Synced:
-		o.topicsEvery = 0
 		o.poll(ctx)
 	}
 }

@@ -95,8 +95,31 @@ func (o *observation) isDue(key string, every time.Duration, now time.Time) bool
 	return true
 }
 
-// allTopicsAtMost is how long all topics are not asked for while ZooKeeper tells of every change.
-const allTopicsAtMost = 15 * time.Second
+// rare is when all topics are asked for again.
+type rare struct {
+	asked time.Time
+	every time.Duration
+}
+
+// rarely is how long all topics are not asked for at most while ZooKeeper tells of every change.
+const rarely = 15 * time.Second
+
+// due says whether all topics are asked for in a refresh: in each one unless somebody tells of changes, else after twice as
+// long as the last time.
+func (r *rare) due(now time.Time, interval time.Duration, told bool) bool {
+	if told && now.Sub(r.asked) < r.every {
+		return false
+	}
+	r.asked = now
+	r.every = min(max(2*r.every, interval), max(rarely, interval))
+	if !told {
+		r.every = 0
+	}
+	return true
+}
+
+// soon is for when something changed: there may be more.
+func (r *rare) soon() { r.every = 0 }
 
 // metadata asks for the brokers, and for all topics where nobody else tells what becomes of them. Where ZooKeeper does, the
 // topics are only checked against the brokers' word, the more rarely the longer nothing changes.
@@ -104,11 +127,7 @@ func (o *observation) metadata(ctx context.Context, now time.Time) {
 	if o.busy[askMetadata] {
 		return
 	}
-	all := !o.world.told() || now.Sub(o.topicsAsked) >= o.topicsEvery
-	if all {
-		o.topicsAsked = now
-		o.topicsEvery = min(max(2*o.topicsEvery, o.every()), max(allTopicsAtMost, o.every()))
-	}
+	all := o.topics.due(now, o.every(), o.world.told())
 	o.start(ctx, askMetadata, func(ctx context.Context, post func(func(*world))) { o.askMetadata(ctx, all, post) })
 }
 

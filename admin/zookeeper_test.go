@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kdrill/node/coordinator"
 	"kdrill/node/layout"
@@ -174,6 +175,51 @@ func TestWithZooKeeperAnEventCarriesTheTimeOfTheChangeAndComesAtOnce(t *testing.
 	if e := nextEvent(t, o, KindController); e.Old != "broker-0" || e.New != "broker-1" || e.OldEpoch != 1 || e.NewEpoch != 2 {
 		t.Errorf("%+v", e)
 	}
+}
+
+func TestWhileZooKeeperTellsOfChangesRefreshesAskForNoTopics(t *testing.T) {
+	const brokers = 3
+	names := topicNames(100)
+	f := newFake(t, brokers, kfake.SeedTopics(2, names...))
+	address, conn := startCoordinator(t)
+	mirror(t, conn, f, names...)
+	o := observe(t, Config{Bootstrap: f.addrs, ZooKeeper: address, Interval: 20 * time.Millisecond, Deadline: time.Minute, Hedge: time.Minute}, Interest{})
+	await(t, o, "watches", func(s *Snapshot) bool {
+		return s.Watching && len(s.Topics) == len(names) && s.PartitionCount() == 2*len(names) && s.Topics[99].Partitions[1].PartitionEpoch == 0
+	})
+	requests := make(chan kmsg.Request, 1000)
+	f.Control(func(r kmsg.Request) (kmsg.Response, error, bool) {
+		f.KeepControl()
+		requests <- r
+		return nil, nil, false
+	})
+	// A refresh asks anybody for the brokers and each broker for a sign of life. All topics are asked for ever more rarely.
+	const refreshes = 40
+	cluster, topics, others := 0, 0, 0
+	for cluster < refreshes {
+		select {
+		case r := <-requests:
+			switch m, ok := r.(*kmsg.MetadataRequest); {
+			case !ok:
+				others++
+			case m.Topics == nil:
+				topics++
+			default:
+				cluster++
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("%d requests for the cluster, %d for all topics, %d others, then none", cluster, topics, others)
+		}
+	}
+	t.Logf("%d requests for the cluster, %d for all topics, %d others", cluster, topics, others)
+	if topics > refreshes/2 {
+		t.Errorf("all topics were asked for %d times beside %d refreshes that did without", topics, cluster)
+	}
+	if most := (brokers + 1) * (cluster + topics + 2); others > most {
+		t.Errorf("%d requests in %d refreshes of %d brokers, want at most %d", others, cluster+topics, brokers, most)
+	}
+	since := time.Now()
+	await(t, o, "topics that are known to be as they are", func(s *Snapshot) bool { return s.TopicsAt.After(since) })
 }
 
 func TestWithoutACoordinatorTheBrokersWordCounts(t *testing.T) {

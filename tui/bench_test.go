@@ -21,6 +21,7 @@ func big(at time.Time) *admin.Snapshot {
 	for i := range 5000 {
 		s.Topics = append(s.Topics, uitest.Topic(fmt.Sprintf("topic-%04d", i), 6, 3, false))
 	}
+	s.Count()
 	return &s
 }
 
