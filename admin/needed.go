@@ -28,8 +28,8 @@ func (c *Client) Needed(ctx context.Context, broker int32, away []int32) ([]stri
 	}
 	readMinISR(ctx, c.peers, exposed, look.post)
 	s := look.world.snapshot(time.Now())
-	for i := range s.Topics {
-		if t := &s.Topics[i]; t.MinISR == 0 && slices.Contains(exposed, t.Name) {
+	for _, t := range s.Topics {
+		if t.MinISR == 0 && slices.Contains(exposed, t.Name) {
 			return nil, fmt.Errorf("min.insync.replicas of topic %s is not known", t.Name)
 		}
 	}
@@ -37,8 +37,7 @@ func (c *Client) Needed(ctx context.Context, broker int32, away []int32) ([]stri
 }
 
 func neededIn(s *Snapshot, broker int32, away []int32) (partitions []string) {
-	for i := range s.Topics {
-		t := &s.Topics[i]
+	for _, t := range s.Topics {
 		for j := range t.Partitions {
 			p := &t.Partitions[j]
 			if left := without(p.ISR, append(away[:len(away):len(away)], broker)); p.exposed(broker, away) && len(left) < max(t.MinISR, 1) {
