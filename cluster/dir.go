@@ -110,6 +110,7 @@ type life struct {
 	Served   bool      `json:"served"` // its process has answered a probe
 	Starts   int       `json:"starts"` // how often its process was started
 	Exit     *Exit     `json:"exit,omitempty"`
+	Ended    time.Time `json:"ended,omitzero"` // when its last process did
 	Reason   string    `json:"reason,omitempty"`
 	Failures failures  `json:"failures,omitzero"`
 }

@@ -135,11 +135,10 @@ func TestHeapsAreSizesOrOptions(t *testing.T) {
 	}
 }
 
-func TestTooLittleMemoryIsSaidBeforeAnythingStarts(t *testing.T) {
-	if _, ok := availableMemory(); !ok {
-		t.Skip("this system does not say how much memory is free")
-	}
-	libs, stateDir := t.TempDir(), t.TempDir()
+// hollowKafka adds a Kafka of empty jars to a state directory, and a Java that does nothing.
+func hollowKafka(t *testing.T, stateDir string) {
+	t.Helper()
+	libs := t.TempDir()
 	for _, jar := range []string{"kafka_2.13-3.9.1", "kafka-clients-3.9.1", "kafka-server-common-3.9.1", "kafka-storage-3.9.1", "kafka-raft-3.9.1", "kafka-metadata-3.9.1", "scala-library-2", "slf4j-api-1", "zookeeper-3.8.4"} {
 		if err := os.WriteFile(filepath.Join(libs, jar+".jar"), nil, 0o644); err != nil {
 			t.Fatal(err)
@@ -156,6 +155,14 @@ func TestTooLittleMemoryIsSaidBeforeAnythingStarts(t *testing.T) {
 	if _, err := Engines(stateDir).Add(libs, ""); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestTooLittleMemoryIsSaidBeforeAnythingStarts(t *testing.T) {
+	if _, ok := availableMemory(); !ok {
+		t.Skip("this system does not say how much memory is free")
+	}
+	stateDir := t.TempDir()
+	hollowKafka(t, stateDir)
 	s := NewSpec("trial", 3, 3, Brisk)
 	s.Engine, s.Heap = "apache-3.9.1", "4000g"
 	if _, err := Create(stateDir, s); err == nil || !strings.Contains(err.Error(), "6 JVMs would take about") {

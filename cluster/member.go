@@ -31,9 +31,15 @@ func (s *Supervisor) member(name string) *member {
 	return s.members[i]
 }
 
-// start starts the process of a node that has none.
+// start starts the process of a node that has none, as soon as it could join.
 func (s *Supervisor) start(m *member) {
 	m.Wanted, m.Reason, m.pending = true, "", ""
+	if left := s.registered(m); left > 0 {
+		m.enter(Waiting)
+		s.changed()
+		time.AfterFunc(left, func() { s.post(s.advance) })
+		return
+	}
 	p, wait, err := s.launch(m.Node)
 	if err != nil {
 		s.log.Error("node does not start", "node", m.Name, "err", err)
@@ -56,6 +62,18 @@ func (s *Supervisor) start(m *member) {
 		s.post(func() { s.exited(m, number, exit) })
 	}()
 	s.probe(m)
+}
+
+// registered is how long ZooKeeper may yet count a broker that is dead as a member. Apache's broker does not wait for the end
+// of its last session: it ends with KeeperErrorCode = NodeExists.
+func (s *Supervisor) registered(m *member) time.Duration {
+	if m.Role != Broker || s.spec.mode() != ZooKeeper || !isApache(s.spec.EngineOf(Broker)) {
+		return 0
+	}
+	if m.Exit == nil || m.Exit.Known && m.Exit.Signal == 0 { // it has closed its session itself
+		return 0
+	}
+	return time.Until(m.Ended.Add(s.spec.session()))
 }
 
 // launch starts the process of a node as its engine says.
@@ -119,7 +137,7 @@ func (s *Supervisor) exited(m *member, number int, exit Exit) {
 	if !exit.Known && pending == Kill {
 		exit = Exit{Known: true, Signal: int(syscall.SIGKILL)} // ours
 	}
-	m.Process, m.Exit, m.Reason, m.pending = process{}, &exit, "", ""
+	m.Process, m.Exit, m.Ended, m.Reason, m.pending = process{}, &exit, now, "", ""
 	unasked := pending == "" && s.closing == nil
 	if unasked && exit.Known && exit.Signal != int(syscall.SIGKILL) {
 		m.Reason = s.host.reason(m.Node)
@@ -174,7 +192,7 @@ func (s *Supervisor) advance() {
 	}
 }
 
-// missing says what keeps brokers waiting, or nothing.
+// missing says what keeps all brokers waiting, or nothing.
 func (s *Supervisor) missing() string {
 	all, serving := 0, 0
 	for _, m := range s.members {

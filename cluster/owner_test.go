@@ -183,6 +183,40 @@ func TestBrokersWaitForAQuorum(t *testing.T) {
 	})
 }
 
+// A broker of Apache's ends at once where its last session still lives.
+func TestAJVMThatWasKilledWaitsForTheEndOfItsSession(t *testing.T) {
+	onBench(t, nil, func(b *bench) {
+		hollowKafka(b.t, b.stateDir)
+		b.must(func() error {
+			b.spec.Engines = map[Role]string{Broker: "apache-3.9.1"}
+			return b.up()
+		})
+		b.later(time.Second, "broker-1")
+		b.verb("broker-1", Kill)
+		b.verb("broker-2", Stop)
+		b.later(time.Second, "broker-1")
+		b.verb("broker-1", Start)
+		b.verb("broker-2", Start)
+		if n := b.later(jvmSession-time.Second-time.Millisecond, "broker-1"); n.State != Waiting || n.Reason != "waits for the end of its last session" {
+			t.Errorf("killed: %+v", n)
+		}
+		s := b.Status()
+		if n := nodeOf(s, "broker-2"); n.State != Serving {
+			t.Errorf("a broker that was stopped has closed its session: %+v", n)
+		}
+		if n := b.later(time.Second, "broker-1"); n.State != Serving || n.Restarts != 1 {
+			t.Errorf("after its session: %+v", n)
+		}
+		b.verb("broker-1", Kill)
+		b.later(0, "broker-1")
+		b.verb("broker-1", Start)
+		b.verb("broker-1", Stop)
+		if n := b.later(time.Minute, "broker-1"); n.State != Stopped {
+			t.Errorf("stopped while it waited: %+v", n)
+		}
+	})
+}
+
 func TestANodeThatKeepsFailingIsRestartedMoreAndMoreSeldom(t *testing.T) {
 	change := func(s *Spec, h *fakeHost) {
 		s.Restart = RestartOnFailure

@@ -241,6 +241,9 @@ func (s *Supervisor) status() Status {
 		n.Since = m.since
 		if m.State == Waiting {
 			n.Reason = s.missing()
+			if n.Reason == "" && s.registered(m) > 0 {
+				n.Reason = "waits for the end of its last session"
+			}
 		}
 	}
 	return status
