@@ -31,7 +31,8 @@
 //	go test ./cmd/compare -run '^$' -bench 'Up$' -benchtime 3x -timeout 60m
 //
 // starts three coordinators and three brokers of each kind in turn. Apache's nodes take the small heaps that kdrill gives
-// them, and then those of Apache's own scripts (kdrill up --heap apache).
+// them, and then those of Apache's own scripts (kdrill up --heap apache). Memory is what the processes have once all of them
+// serve, and again after they have idled. RSS counts the pages of the executable, which embedded nodes share, in each of them.
 //
 // A story owns its cluster and the goroutines of its clients; stories do not run at the same time.
 package compare
