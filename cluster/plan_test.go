@@ -262,3 +262,28 @@ func TestANewClusterLeavesTheNeighboursOfAnotherAlone(t *testing.T) {
 		t.Errorf("%v %s", s.Bootstrap(), s.ZooKeeper())
 	}
 }
+
+func TestPortsAreAsFarFromTheUsualOnesAsTheFirst(t *testing.T) {
+	ports := func(s Spec) string {
+		s.PlacePorts(10_092)
+		var all []int
+		for i := range s.Nodes {
+			for _, port := range s.Nodes[i].ports() {
+				all = append(all, *port)
+			}
+		}
+		return fmt.Sprint(all)
+	}
+	for name, c := range map[string]struct {
+		spec Spec
+		want string
+	}{
+		"zookeeper":            {NewSpec("a", 2, 2, Brisk), "[3181 3888 4888 3182 3889 4889 10092 10093]"},
+		"kraft":                {NewKRaftSpec("a", 1, 2, Brisk), "[20092 10092 10093]"},
+		"kraft within brokers": {NewKRaftSpec("a", 0, 2, Brisk), "[10092 20092 10093 20093]"},
+	} {
+		if got := ports(c.spec); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}

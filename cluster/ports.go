@@ -117,16 +117,15 @@ func (n *Node) place() int {
 // portSteps is how often a whole row of ports is tried a hundred higher before any free port will do.
 const portSteps = 10
 
-// choosePorts gives a number to every port of the spec that is 0. The usual ports come first; where a cluster lives there
-// or is down, a new one moves up by a hundred, with all of its rows: 9192, 9193, 9194 and 2281, 2282, 2283. A node that
-// joins later continues its row.
-// claim binds a port, 0 for any, and says which it got.
-func choosePorts(s *Spec, taken map[int]bool, claim func(int) (int, error), giveUp func(int)) error {
-	rows := []struct {
-		role Role
-		base int
-		port func(*Node) *int
-	}{
+// portRow is the ports of one kind: those of nodes with ids 1, 2, 3 follow each other from base on.
+type portRow struct {
+	role Role
+	base int
+	port func(*Node) *int
+}
+
+func portRows() []portRow {
+	return []portRow{
 		{Broker, brokerPort, func(n *Node) *int { return &n.Port }},
 		{Coordinator, clientPort, func(n *Node) *int { return &n.Port }},
 		{Coordinator, quorumPort, func(n *Node) *int { return &n.Quorum }},
@@ -134,6 +133,26 @@ func choosePorts(s *Spec, taken map[int]bool, claim func(int) (int, error), give
 		{Controller, controllerPort, func(n *Node) *int { return &n.Port }},
 		{Broker, controllerPort, func(n *Node) *int { return &n.Quorum }},
 	}
+}
+
+// PlacePorts gives every port a number, as far from the usual one as first is from 9092. [Spec.Check] says which of them
+// there cannot be.
+func (s *Spec) PlacePorts(first int) {
+	for _, row := range portRows() {
+		for i := range s.Nodes {
+			if n := &s.Nodes[i]; n.Role == row.role && slices.Contains(n.ports(), row.port(n)) {
+				*row.port(n) = row.base + first - brokerPort + n.place()
+			}
+		}
+	}
+}
+
+// choosePorts gives a number to every port of the spec that is 0. The usual ports come first; where a cluster lives there
+// or is down, a new one moves up by a hundred, with all of its rows: 9192, 9193, 9194 and 2281, 2282, 2283. A node that
+// joins later continues its row.
+// claim binds a port, 0 for any, and says which it got.
+func choosePorts(s *Spec, taken map[int]bool, claim func(int) (int, error), giveUp func(int)) error {
+	rows := portRows()
 	shift := 0
 	if !slices.ContainsFunc(s.Nodes, func(n Node) bool { return n.Port != 0 }) {
 		bases := make([]int, len(rows))

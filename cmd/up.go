@@ -23,6 +23,7 @@ type upFlags struct {
 	brokerEngine          string // engine where empty
 	coordinatorEngine     string
 	mode, heap            string
+	port                  int // of broker-1, 0 for the usual or the next free ones
 	wait                  bool
 	timeout               time.Duration
 	given                 func(flag string) bool // whether the user gave it
@@ -47,6 +48,7 @@ func newUp(a *app) *cobra.Command {
 	c.Flags().StringVar(&f.coordinatorEngine, "coordinator-engine", "", "the same for its coordinators only")
 	c.Flags().StringVar(&f.mode, "mode", string(cluster.ZooKeeper), "where a new cluster keeps its metadata: zookeeper or kraft; kraft with --coordinators 0 lets brokers do it")
 	c.Flags().StringVar(&f.heap, "heap", "", "heap of each JVM, such as 512m, or apache for what Apache's scripts take (default KAFKA_HEAP_OPTS, or small)")
+	c.Flags().IntVar(&f.port, "port", 0, "port of a new cluster's broker-1; its other ports lie as far from the usual ones (default 9092, or the next hundred that is free)")
 	c.Flags().StringVar(&f.restart, "restart", string(cluster.RestartNo), "which ends of a new cluster's nodes are followed by a restart: no, on-success, on-failure, on-abnormal, always")
 	c.Flags().BoolVar(&f.wait, "wait", true, "wait until every node serves")
 	c.Flags().DurationVar(&f.timeout, "timeout", time.Minute, "how long to wait, longer for JVMs")
@@ -147,6 +149,9 @@ func (a *app) openOrCreate(f upFlags) (client *cluster.Client, fresh bool, err e
 	if spec.Restart, err = cluster.ParsePolicy(f.restart); err != nil {
 		return nil, false, usageError{err}
 	}
+	if f.given("port") {
+		spec.PlacePorts(f.port)
+	}
 	if err := spec.Check(); err != nil {
 		return nil, false, usageError{err}
 	}
@@ -225,6 +230,7 @@ func (f upFlags) agree(spec cluster.Spec) error {
 		{"coordinator-engine", coordinator, sameEngine(f.coordinatorEngine, coordinator), "start over after kdrill down --purge"},
 		{"mode", string(mode), f.mode, "start over after kdrill down --purge"},
 		{"heap", spec.Heap, f.heap, "edit cluster.yaml while it is down"},
+		{"port", spec.Role(cluster.Broker)[0].Port, f.port, "edit cluster.yaml while it is down"},
 		{"restart", string(spec.Restart), f.restart, "edit cluster.yaml while it is down"},
 	}
 	for _, d := range differs {

@@ -3,6 +3,8 @@ package compare
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -112,7 +114,9 @@ func TestEmbeddedBrokersOnApacheZooKeeper(t *testing.T) {
 }
 
 func TestAllApacheKeepsItsDataOverARestart(t *testing.T) {
-	c := startApache(t, need.Kafka3, "--engine", "apache", "--brokers", "1", "--coordinators", "1")
+	// While it is down its ports are free, and a cluster of another test would take the usual ones.
+	port := strconv.Itoa(10_092 + 100*rand.IntN(18))
+	c := startApache(t, need.Kafka3, "--engine", "apache", "--brokers", "1", "--coordinators", "1", "--port", port)
 	c.created("orders", 1)
 	c.produced("orders")
 	before := c.Status()
@@ -122,7 +126,7 @@ func TestAllApacheKeepsItsDataOverARestart(t *testing.T) {
 	c.Run("down", "--yes")
 	c.Run("up", "--timeout", patience.String())
 	after := c.Status()
-	if before.Bootstrap[0] != after.Bootstrap[0] || before.ZooKeeper != after.ZooKeeper {
+	if before.Bootstrap[0] != "127.0.0.1:"+port || before.Bootstrap[0] != after.Bootstrap[0] || before.ZooKeeper != after.ZooKeeper {
 		t.Errorf("ports moved: %v %s, then %v %s", before.Bootstrap, before.ZooKeeper, after.Bootstrap, after.ZooKeeper)
 	}
 	eventually(t, "the record is read again", func() bool {
