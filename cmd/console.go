@@ -166,9 +166,14 @@ func (a *app) otherClusters(ctx context.Context) []string {
 	return names
 }
 
+// startOver is how long after its start a console has read everything once: of a large cluster that takes much more memory than
+// keeping it.
+const startOver = 10 * time.Second
+
 // show runs the observer, the streams of the supervisor and the console until the user leaves.
 func (a *app) show(ctx context.Context, cfg tui.Config, client *cluster.Client, target admin.Config) (tui.Outcome, error) {
 	memory.Tune()
+	defer time.AfterFunc(startOver, memory.ForgetStart).Stop()
 	watched := target
 	watched.Deadline = 0 // who stands still is shown at once
 	observer := admin.NewObserver(watched)
