@@ -4,6 +4,9 @@
 // two snapshots is a list of [Event]. Operations (topics, groups, records) are methods of a client. Values flow up,
 // nothing here knows who shows them.
 //
+// A refresh costs a few requests a broker, however many topics there are: while ZooKeeper tells of every change, all topics are
+// asked for rarely, and snapshots share what did not change.
+//
 // Every value that leaves the package is immutable. Each broker has a deadline of its own, so that one that hangs
 // delays nothing but its own column.
 package admin

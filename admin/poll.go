@@ -175,8 +175,9 @@ func (o *observation) round(ctx context.Context, id int32, interest Interest, wa
 		r.starts = r.offsets
 	}
 	if interest.LogDirs {
-		r.logDirs = o.isDue(askLogDirs+key, o.world.logDirsEvery(), now)
-		if !r.logDirs && len(wanted.always) > 0 && o.isDue(askSizes+key, logDirsEvery, now) {
+		every := o.world.logDirsEvery()
+		r.logDirs = o.isDue(askLogDirs+key, every, now)
+		if !r.logDirs && every > logDirsEvery && len(wanted.always) > 0 && o.isDue(askSizes+key, logDirsEvery, now) {
 			r.sizes = wanted.always
 		}
 	}
