@@ -22,6 +22,7 @@ type Screen struct {
 	data     ui.Data
 	table    ui.Table
 	rows     []made
+	spare    spare
 	hidden   int  // topics of the cluster's own that are not shown
 	internal bool // the cluster's own topics are shown
 	pick     bool // one is to be picked, to read its records
@@ -105,15 +106,22 @@ type made struct {
 	row   ui.Row
 }
 
+// spare is the memory of the lists before the last ones: nobody has them any more.
+type spare struct {
+	made []made
+	rows []ui.Row
+}
+
 // fill makes the rows of topics that changed; the others stay as they are.
 func (s *Screen) fill() {
 	if s.data.Snapshot == nil {
 		return
 	}
 	topics := s.data.Snapshot.Topics
-	before := s.rows
-	s.rows = make([]made, 0, len(topics))
-	rows := make([]ui.Row, 0, len(topics))
+	before, old := s.rows, s.table.Rows()
+	s.rows = slices.Grow(s.spare.made[:0], len(topics))
+	rows := slices.Grow(s.spare.rows[:0], len(topics))
+	s.spare = spare{before, old}
 	s.hidden = 0
 	for _, t := range topics {
 		for len(before) > 0 && before[0].topic.Name < t.Name {
