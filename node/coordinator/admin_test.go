@@ -52,7 +52,7 @@ func withPorts(t *testing.T, line string, settings ...string) (leader *process, 
 // that are not about the JVM or about how Apache works inside.
 func TestTheAdminServersAnswersHaveApachesFields(t *testing.T) {
 	leader, port := withPorts(t, "admin.serverPort=%d\n")
-	client(t, 4*time.Second, leader.client)
+	client(t, time.Minute, leader.client)
 	files, err := filepath.Glob("testdata/admin/*.json")
 	if err != nil || len(files) < 20 {
 		t.Fatal(files, err)
@@ -111,7 +111,7 @@ func compareFields(t *testing.T, at string, want, got map[string]any) {
 
 func TestPrometheusReadsTheMetricsOfANode(t *testing.T) {
 	leader, port := withPorts(t, "metricsProvider.httpPort=%d\n", "metricsProvider.className="+prometheusProvider)
-	c, _ := client(t, 4*time.Second, leader.client)
+	c, _ := client(t, time.Minute, leader.client)
 	must[string](t)(c.Create("/seen", nil, 0, anyone))
 	page := fetch(t, fmt.Sprintf("http://127.0.0.1:%d/metrics", port))
 	for _, want := range []string{"\nznode_count 6\n", "\nglobal_sessions 1\n", "\nquorum_size 3\n", "# TYPE synced_followers gauge", "\ngo_goroutines "} {
@@ -125,7 +125,7 @@ func TestWatchesAreListedByClientAndByPath(t *testing.T) {
 	e := startEnsemble(t, 1)
 	p := e.nodes[0]
 	a := dial(t, p.client)
-	session := hexID(a.connect(10 * time.Second).Session)
+	session := hexID(a.connect(time.Minute).Session)
 	for _, path := range []string{"/one", "/two"} {
 		a.read(path)
 	}

@@ -87,8 +87,11 @@ func (l *logBuffer) String() string {
 func newEnsemble(t testing.TB, size int, settings ...string) *ensemble {
 	t.Helper()
 	e := &ensemble{t: t}
-	if !slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, "tickTime=") }) {
-		settings = append(settings, "tickTime=200")
+	for _, usual := range []string{"tickTime=200", "maxSessionTimeout=60000"} { // sessions that a slow machine does not end
+		key, _, _ := strings.Cut(usual, "=")
+		if !slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, key+"=") }) {
+			settings = append(settings, usual)
+		}
 	}
 	var members strings.Builder
 	ports := freePorts(t, 3*size)
@@ -293,19 +296,31 @@ func writeFile(t testing.TB, path, text string) {
 	}
 }
 
+// given are ports that a test has, whose node may be down.
+var given = struct {
+	sync.Mutex
+	ports map[int]bool
+}{ports: map[int]bool{}}
+
 // freePorts are below those that the system gives to outgoing connections: one of these could otherwise hold the port of
 // a node that was killed, so that it cannot start again.
 func freePorts(t testing.TB, n int) []int {
 	t.Helper()
+	given.Lock()
+	defer given.Unlock()
 	var ports []int
 	for tries := 0; len(ports) < n; tries++ {
 		port := 12_000 + rand.IntN(20_000)
+		if given.ports[port] {
+			continue
+		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil && tries > 1000 {
 			t.Fatal(err)
 		}
 		if err == nil {
 			defer l.Close()
+			given.ports[port] = true
 			ports = append(ports, port)
 		}
 	}

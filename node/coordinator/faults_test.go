@@ -65,7 +65,7 @@ func TestANodeThatCannotWriteStopsAndSaysSo(t *testing.T) {
 	p := e.nodes[0]
 	p.start("COORDINATOR_FILE_LIMIT=700000") // as good as a full disk
 	p.serving()
-	c, events := client(t, 4*time.Second, p.client)
+	c, events := client(t, time.Minute, p.client)
 	acknowledged := 0
 	for {
 		if _, err := c.Create(fmt.Sprintf("/n%d", acknowledged), make([]byte, 1000), 0, anyone); err != nil {
@@ -89,7 +89,7 @@ func TestANodeThatCannotWriteStopsAndSaysSo(t *testing.T) {
 func TestATornLogIsRecoveredAndSaidSo(t *testing.T) {
 	e := startEnsemble(t, 1)
 	p := e.nodes[0]
-	c, events := client(t, 4*time.Second, p.client)
+	c, events := client(t, time.Minute, p.client)
 	must[string](t)(c.Create("/kept", nil, 0, anyone))
 	p.kill()
 	logs, err := filepath.Glob(filepath.Join(p.dir, folder, "log-*"))
@@ -117,7 +117,7 @@ func TestATornLogIsRecoveredAndSaidSo(t *testing.T) {
 func TestMalformedFramesEndOnlyTheirConnection(t *testing.T) {
 	e := startEnsemble(t, 3)
 	good := dial(t, e.nodes[0].client)
-	good.connect(10 * time.Second)
+	good.connect(time.Minute)
 	r := rand.New(rand.NewPCG(1, 2))
 	garbage := func(n int) []byte {
 		b := make([]byte, n)
@@ -136,7 +136,7 @@ func TestMalformedFramesEndOnlyTheirConnection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bad := dial(t, e.nodes[0].client)
 			bad.Write(b)
-			bad.SetReadDeadline(time.Now().Add(15 * time.Second))
+			bad.SetReadDeadline(time.Now().Add(time.Minute))
 			if n, err := bad.Read(make([]byte, 1)); n > 0 || !strings.Contains(fmt.Sprint(err), "EOF") && !strings.Contains(fmt.Sprint(err), "reset") {
 				t.Errorf("%d bytes, %v", n, err)
 			}
@@ -147,9 +147,9 @@ func TestMalformedFramesEndOnlyTheirConnection(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("request %d", op), func(t *testing.T) {
 			bad := dial(t, e.nodes[0].client)
-			bad.connect(4 * time.Second)
+			bad.connect(time.Minute)
 			bad.send(append(binary.BigEndian.AppendUint32([]byte{0, 0, 0, 1}, uint32(op)), b...))
-			bad.SetReadDeadline(time.Now().Add(15 * time.Second))
+			bad.SetReadDeadline(time.Now().Add(time.Minute))
 			answer := make([]byte, 20)
 			n, err := bad.Read(answer)
 			if err == nil { // answered with an error: just as well
@@ -188,11 +188,11 @@ func TestTooManyConnectionsOfOneAddressAreRefused(t *testing.T) {
 	p.start()
 	p.serving()
 	first := dial(t, p.client)
-	first.connect(4 * time.Second)
+	first.connect(time.Minute)
 	second := dial(t, p.client)
-	second.connect(4 * time.Second)
+	second.connect(time.Minute)
 	third := dial(t, p.client)
-	third.SetReadDeadline(time.Now().Add(10 * time.Second))
+	third.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := third.Read(make([]byte, 1)); !strings.Contains(fmt.Sprint(err), "EOF") {
 		t.Errorf("the third: %v", err)
 	}

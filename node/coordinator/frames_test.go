@@ -21,7 +21,7 @@ const apacheFrames = `
 func TestMultiAnswersAsApacheDoes(t *testing.T) {
 	e := startEnsemble(t, 1)
 	c := dial(t, e.nodes[0].client)
-	c.connect(4 * time.Second)
+	c.connect(time.Minute)
 
 	create := proto.Create{Path: "/ok", Data: []byte{}, ACL: proto.Anyone()}
 	var got []string

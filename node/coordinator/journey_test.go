@@ -18,8 +18,8 @@ var anyone = zk.WorldACL(zk.PermAll)
 
 func TestClientsCreateListSetWatchAndDelete(t *testing.T) {
 	e := startEnsemble(t, 3)
-	a, _ := client(t, 4*time.Second, e.nodes[0].client)
-	b, _ := client(t, 4*time.Second, e.nodes[1].client)
+	a, _ := client(t, 30*time.Second, e.nodes[0].client)
+	b, _ := client(t, 30*time.Second, e.nodes[1].client)
 
 	must[string](t)(a.Create("/app", []byte("one"), 0, anyone))
 	must[string](t)(b.Sync("/app"))
@@ -71,8 +71,9 @@ func TestClientsCreateListSetWatchAndDelete(t *testing.T) {
 }
 
 func TestSessionsOutliveTheLeader(t *testing.T) {
+	t.Parallel()
 	e := startEnsemble(t, 3)
-	const timeout = 3 * time.Second
+	const timeout = 5 * time.Second
 	type owner struct {
 		conn   *zk.Conn
 		events <-chan zk.Event
@@ -114,7 +115,7 @@ func TestSessionsOutliveTheLeader(t *testing.T) {
 func TestWritesOfAFollowersClientAreNotLostWhenTheLeaderDies(t *testing.T) {
 	e := startEnsemble(t, 3)
 	follower := e.follower()
-	c, events := client(t, 6*time.Second, follower.client)
+	c, events := client(t, 30*time.Second, follower.client)
 	must[string](t)(c.Create("/log", nil, 0, anyone))
 	const writes = 400
 	errs := make(chan error, 1)
@@ -153,8 +154,9 @@ func (e *ensemble) leaderExcept(other *process) *process {
 }
 
 func TestAnEphemeralGoesWithItsSessionNotWithItsConnection(t *testing.T) {
+	t.Parallel()
 	e := startEnsemble(t, 3)
-	watcher, _ := client(t, 4*time.Second, e.nodes[2].client)
+	watcher, _ := client(t, 30*time.Second, e.nodes[2].client)
 	const timeout = 1200 * time.Millisecond
 	raw := dial(t, e.nodes[0].client)
 	answer := raw.connect(timeout)
@@ -174,7 +176,7 @@ func TestAnEphemeralGoesWithItsSessionNotWithItsConnection(t *testing.T) {
 			t.Errorf("%v after %v, the timeout is %v", ev.Type, took, timeout)
 		}
 		t.Logf("gone %v after the last sign of life, timeout %v", took.Round(time.Millisecond), timeout)
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the ephemeral outlived its session")
 	}
 	again := dial(t, e.nodes[1].client)
@@ -186,7 +188,7 @@ func TestAnEphemeralGoesWithItsSessionNotWithItsConnection(t *testing.T) {
 func TestASessionMovesToAnotherNode(t *testing.T) {
 	e := startEnsemble(t, 3)
 	first := dial(t, e.nodes[0].client)
-	session := first.connect(4 * time.Second)
+	session := first.connect(time.Minute)
 	first.create("/mine", 1)
 
 	wrong := *session
@@ -198,7 +200,7 @@ func TestASessionMovesToAnotherNode(t *testing.T) {
 	if r := second.reconnect(session, 0); r.Session != session.Session || r.TimeoutMs != session.TimeoutMs {
 		t.Fatalf("not taken back: %+v", r)
 	}
-	first.SetReadDeadline(time.Now().Add(10 * time.Second))
+	first.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := first.Read(make([]byte, 1)); !strings.Contains(fmt.Sprint(err), "EOF") {
 		t.Errorf("the older connection: %v", err)
 	}
@@ -212,13 +214,14 @@ func TestAClientThatHasSeenMoreIsRefused(t *testing.T) {
 	e := startEnsemble(t, 1)
 	ahead := dial(t, e.nodes[0].client)
 	ahead.send(connectRequest(4*time.Second, 0, make([]byte, 16), 1<<40))
-	ahead.SetReadDeadline(time.Now().Add(10 * time.Second))
+	ahead.SetReadDeadline(time.Now().Add(time.Minute))
 	if n, err := ahead.Read(make([]byte, 1)); n != 0 || err == nil {
 		t.Error("it was answered")
 	}
 }
 
 func TestWatchesSetOnAnotherNodeTellWhatWasMissed(t *testing.T) {
+	t.Parallel()
 	e := startEnsemble(t, 3)
 	c, events := client(t, 4*time.Second, e.addresses()...)
 	at := slices.IndexFunc(e.nodes, func(p *process) bool { return p.client == c.Server() })
@@ -259,7 +262,7 @@ func TestWatchesSetOnAnotherNodeTellWhatWasMissed(t *testing.T) {
 			if ev.Type != want {
 				t.Errorf("%s: %v, want %v", path, ev.Type, want)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Errorf("%s: no event", path)
 		}
 	}
@@ -275,6 +278,7 @@ func TestWatchesSetOnAnotherNodeTellWhatWasMissed(t *testing.T) {
 }
 
 func TestAMinorityServesNobody(t *testing.T) {
+	t.Parallel()
 	e := startEnsemble(t, 3)
 	last := e.leader()
 	_, events := client(t, 4*time.Second, last.client)
@@ -290,7 +294,7 @@ func TestAMinorityServesNobody(t *testing.T) {
 	}
 	refused := dial(t, last.client)
 	refused.send(connectRequest(4*time.Second, 0, make([]byte, 16), 0))
-	refused.SetReadDeadline(time.Now().Add(10 * time.Second))
+	refused.SetReadDeadline(time.Now().Add(time.Minute))
 	if n, _ := refused.Read(make([]byte, 1)); n != 0 {
 		t.Error("a client was accepted")
 	}
@@ -308,7 +312,7 @@ func TestEverythingIsThereAfterAllNodesRestart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := startEnsemble(t, 3, "snapCount=40")
-			c, events := client(t, 4*time.Second, e.addresses()...)
+			c, events := client(t, 30*time.Second, e.addresses()...)
 			session := c.SessionID()
 			for i := range 150 {
 				must[string](t)(c.Create(fmt.Sprintf("/n%d", i), []byte{byte(i)}, 0, anyone))
@@ -338,14 +342,14 @@ func TestAFollowerThatMissedTooMuchGetsASnapshot(t *testing.T) {
 	e := startEnsemble(t, 3, "snapCount=50")
 	late := e.follower()
 	late.kill()
-	c, _ := client(t, 4*time.Second, e.leader().client)
+	c, _ := client(t, 30*time.Second, e.leader().client)
 	for i := range 400 {
 		must[string](t)(c.Create(fmt.Sprintf("/n%d", i), nil, 0, anyone))
 	}
 	catchesUp := func(t *testing.T) {
 		late.start()
 		late.serving()
-		there, _ := client(t, 4*time.Second, late.client)
+		there, _ := client(t, 30*time.Second, late.client)
 		if found, _, err := there.Exists("/n399"); !found || err != nil {
 			t.Errorf("/n399: %v %v", found, err)
 		}
@@ -365,7 +369,7 @@ func TestAFollowerThatMissedTooMuchGetsASnapshot(t *testing.T) {
 func TestAStoppedLeaderIsReplacedBeforeItsSuccessorServes(t *testing.T) {
 	e := startEnsemble(t, 3)
 	leader := e.leader()
-	c, events := client(t, 4*time.Second, e.follower().client)
+	c, events := client(t, 30*time.Second, e.follower().client)
 	leader.signal(syscall.SIGTERM)
 	must[string](t)(c.Create("/on", nil, 0, anyone))
 	if !strings.Contains(leader.log.String(), "coordinator stopped") {
@@ -381,7 +385,7 @@ func TestAStoppedLeaderIsReplacedBeforeItsSuccessorServes(t *testing.T) {
 func TestALeaderThatHangsIsReplacedAndNoSessionEnds(t *testing.T) {
 	e := startEnsemble(t, 3)
 	leader := e.leader()
-	c, events := client(t, 4*time.Second, e.follower().client)
+	c, events := client(t, 30*time.Second, e.follower().client)
 	must[string](t)(c.Create("/mine", nil, zk.FlagEphemeral, anyone))
 	leader.signal(syscall.SIGSTOP)
 	stopped := time.Now()

@@ -13,11 +13,11 @@ import (
 func TestAnEventComesBeforeTheReadThatShowsTheChange(t *testing.T) {
 	e := startEnsemble(t, 3)
 	writer := dial(t, e.nodes[0].client)
-	writer.connect(10 * time.Second)
+	writer.connect(time.Minute)
 	writer.create("/x", 0)
 
 	reader := dial(t, e.nodes[1].client)
-	reader.connect(10 * time.Second)
+	reader.connect(time.Minute)
 	reader.request(proto.OpSync, func(e *proto.Encoder) { e.String("/x") })
 	const writes, batch = 100, 10
 	done := make(chan struct{})
@@ -76,7 +76,7 @@ func TestAnEventComesBeforeTheReadThatShowsTheChange(t *testing.T) {
 func TestRepliesKeepTheOrderOfRequests(t *testing.T) {
 	e := startEnsemble(t, 3)
 	c := dial(t, e.follower().client)
-	c.connect(10 * time.Second)
+	c.connect(time.Minute)
 	c.create("/x", 0)
 	const rounds = 100
 	var out []byte

@@ -47,7 +47,7 @@ func (c *rawClient) receive() []byte {
 
 // next is the next frame from the node.
 func (c *rawClient) next() ([]byte, error) {
-	c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	c.SetReadDeadline(time.Now().Add(time.Minute))
 	head := make([]byte, 4)
 	if _, err := io.ReadFull(c, head); err != nil {
 		return nil, err

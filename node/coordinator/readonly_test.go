@@ -99,6 +99,7 @@ func playReadOnly(t *testing.T, e *ensemble) []string {
 }
 
 func TestANodeWithoutAQuorumAnswersReadsIfItMay(t *testing.T) {
+	t.Parallel()
 	settings := []string{"readonlymode.enabled=true", "maxSessionTimeout=120000"}
 	ours := playReadOnly(t, startEnsemble(t, 3, settings...))
 	want := `isro "rw"

@@ -61,8 +61,8 @@ func TestAClientsWatchesGoWithIt(t *testing.T) {
 func TestAWatcherHearsOnlyOfWhatItMayRead(t *testing.T) {
 	e := startEnsemble(t, 1)
 	writer, watcher := dial(t, e.nodes[0].client), dial(t, e.nodes[0].client)
-	writer.connect(10 * time.Second)
-	watcher.connect(10 * time.Second)
+	writer.connect(time.Minute)
+	watcher.connect(time.Minute)
 	watcher.request(proto.OpAddWatch, (&proto.PathKind{Path: "/", Kind: proto.WatchRecursive}).Encode)
 	writer.request(proto.OpAuth, func(e *proto.Encoder) { e.Int(0); e.String("digest"); e.Buffer([]byte("alice:secret")) })
 	secret := proto.Create{Path: "/secret", ACL: []proto.ACL{{Perms: proto.PermAll, ID: proto.ID{Scheme: "auth"}}}}
