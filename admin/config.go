@@ -20,6 +20,8 @@ type Config struct {
 	ZooKeeperAuth []ensemble.Credential
 	// AdminPort is where ZooKeeper's admin servers listen (admin.serverPort), Apache's default if empty.
 	AdminPort string
+	// Companion is the session of the supervisor that observes the same cluster, 0 for none.
+	Companion int64
 	// Properties is the path of a client.properties as Apache's tools take it, empty for a plaintext cluster.
 	Properties string
 	Interval   time.Duration // between polls of an observer, a second if 0

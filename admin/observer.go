@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kdrill/admin/ensemble"
@@ -21,19 +22,27 @@ type Observer struct {
 	mu       sync.Mutex
 	interest Interest
 	interval time.Duration
+
+	companion *atomic.Int64
 }
 
 // NewObserver makes an observer; Run makes it observe.
 func NewObserver(cfg Config) *Observer {
 	cfg = cfg.withDefaults()
-	return &Observer{
+	o := &Observer{
 		cfg:       cfg,
 		interval:  cfg.Interval,
+		companion: &atomic.Int64{},
 		snapshots: make(chan *Snapshot, 1),
 		events:    make(chan Event),
 		nudge:     make(chan struct{}, 1),
 	}
+	o.companion.Store(cfg.Companion)
+	return o
 }
+
+// Beside tells which session the supervisor has that observes the same cluster, 0 for none.
+func (o *Observer) Beside(session int64) { o.companion.Store(session) }
 
 // Snapshots returns the channel of snapshots: capacity 1, the newest wins. One reader.
 func (o *Observer) Snapshots() <-chan *Snapshot { return o.snapshots }
@@ -92,6 +101,7 @@ func (o *Observer) Run(ctx context.Context) error {
 		Observer: o, peers: p, prober: o.cfg.prober(), world: newWorld(o.cfg),
 		answers: make(chan func(*world), 64), busy: map[string]bool{}, due: map[string]time.Time{},
 	}
+	run.world.zookeeper.companion = o.companion
 	defer p.close()
 	defer run.tasks.Wait()
 	defer stop()

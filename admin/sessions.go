@@ -265,12 +265,12 @@ func (w *world) namedSessions() Sessions {
 	return all
 }
 
-// Own is the owner of the session of who is looking.
+// Own is the owner of the sessions of who is looking, and of the supervisor beside it.
 const Own = "kdrill"
 
 // ownerOf names who has a session: a broker by its registration.
 func (w *world) ownerOf(s *Session) string {
-	if int64(s.ID) == w.zookeeper.session && s.ID != 0 {
+	if s.ID != 0 && (int64(s.ID) == w.zookeeper.session || w.zookeeper.companion != nil && int64(s.ID) == w.zookeeper.companion.Load()) {
 		return Own
 	}
 	for id, b := range w.brokers {

@@ -23,6 +23,7 @@ type Snapshot struct {
 	// Coordinators are the ZooKeeper nodes, in the order of the connect string; in KRaft mode the controllers, by id.
 	Coordinators []Coordinator `json:"coordinators,omitempty"`
 	Chroot       string        `json:"chroot,omitempty"` // where in ZooKeeper the cluster's znodes begin, empty for the root
+	OwnSession   int64         `json:"-"`                // of the observer with ZooKeeper, 0 while there is none
 	Sessions     Sessions      `json:"-"`                // of ZooKeeper, while somebody is interested
 	// Observers follow the controllers of KRaft without a vote: brokers, and controllers that have none yet; by id.
 	Observers []Coordinator `json:"observers,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"kdrill/admin/ensemble"
@@ -51,6 +52,7 @@ type zookeeper struct {
 	configured      bool
 	chroot          string
 	session         int64 // ours, 0 while there is none
+	companion       *atomic.Int64
 	online          bool
 	synced          bool // everything was read once: sets of topics and brokers are complete
 	controller      bool // who controls was read over this connection
@@ -90,9 +92,10 @@ func newWorld(cfg Config) *world {
 	w.mode, w.plaintext = cfg.Mode, cfg.Properties == ""
 	if cfg.ZooKeeper != "" {
 		w.mode = ModeZooKeeper
-		w.zookeeper = zookeeper{configured: true, states: map[string][]readState{}}
+		w.zookeeper = zookeeper{configured: true, companion: &atomic.Int64{}, states: map[string][]readState{}}
 		servers, chroot := ensemble.Servers(cfg.ZooKeeper)
 		w.zookeeper.chroot = chroot
+		w.zookeeper.companion.Store(cfg.Companion)
 		for _, s := range servers {
 			w.coordinators = append(w.coordinators, Coordinator{Address: s, Zxid: -1})
 		}
@@ -123,6 +126,7 @@ func (w *world) snapshot(at time.Time) *Snapshot {
 		Observers:    slices.Clone(w.observers),
 		Watching:     w.zookeeper.decides(),
 		Chroot:       w.zookeeper.chroot,
+		OwnSession:   w.zookeeper.session,
 		Sessions:     w.namedSessions(),
 	}
 	s.loads = w.loads

@@ -51,6 +51,7 @@ type Supervisor struct {
 	socket              string
 	written             []byte   // what run.json holds
 	closing             *closing // not nil while everything goes down
+	session             int64    // see Observes
 	down                bool     // everything is down: Run ends
 
 	calls   chan func()
@@ -193,6 +194,14 @@ func (s *Supervisor) Status() Status {
 	return status
 }
 
+// Observes tells over which ZooKeeper session the cluster is observed from this process, for [Status].
+func (s *Supervisor) Observes(session int64) {
+	s.post(func() {
+		s.session = session
+		s.changed()
+	})
+}
+
 // Record adds an event to the timeline, stamped with the fault that is open. An event without a time happens now.
 func (s *Supervisor) Record(e Event) { s.post(func() { s.record(e) }) }
 
@@ -235,6 +244,7 @@ func (s *Supervisor) status() Status {
 	}
 	status := describe(&s.spec, s.dir, lives)
 	status.PID, status.Socket, status.At = s.self.PID, s.socket, time.Now()
+	status.ZooKeeperSession = s.session
 	for i := range status.Nodes {
 		n := &status.Nodes[i]
 		m := s.member(n.Name)

@@ -76,19 +76,21 @@ type NodeStatus struct {
 
 // Status is a cluster as its supervisor sees it.
 type Status struct {
-	Name      string       `json:"name"`
-	Engine    string       `json:"engine"` // embedded, or what differs by role
-	Mode      Metadata     `json:"mode"`
-	Timing    Timing       `json:"timing"`
-	PID       int          `json:"pid"` // of the supervisor
-	Directory string       `json:"directory"`
-	Socket    string       `json:"socket"` // of the supervisor's API
-	Restart   Policy       `json:"restart"`
-	Bootstrap []string     `json:"bootstrap"`
-	ZooKeeper string       `json:"zookeeper,omitempty"`
-	Quorum    []string     `json:"quorum,omitempty"` // KRaft: where controllers answer
-	Nodes     []NodeStatus `json:"nodes"`            // brokers by id, then coordinators by id
-	At        time.Time    `json:"at"`
+	Name      string   `json:"name"`
+	Engine    string   `json:"engine"` // embedded, or what differs by role
+	Mode      Metadata `json:"mode"`
+	Timing    Timing   `json:"timing"`
+	PID       int      `json:"pid"` // of the supervisor
+	Directory string   `json:"directory"`
+	Socket    string   `json:"socket"` // of the supervisor's API
+	Restart   Policy   `json:"restart"`
+	Bootstrap []string `json:"bootstrap"`
+	ZooKeeper string   `json:"zookeeper,omitempty"`
+	// ZooKeeperSession is that over which the supervisor's program observes the cluster, 0 while there is none.
+	ZooKeeperSession int64        `json:"zookeeper_session,omitempty"`
+	Quorum           []string     `json:"quorum,omitempty"` // KRaft: where controllers answer
+	Nodes            []NodeStatus `json:"nodes"`            // brokers by id, then coordinators by id
+	At               time.Time    `json:"at"`
 	// Problem is one sentence when the supervisor cannot be asked, else empty. The rest is then what it said last.
 	Problem string `json:"problem,omitempty"`
 }

@@ -33,6 +33,7 @@ func (f *openFault) isOver() bool { return f.recovery != nil && f.recovery.Over(
 type recorder interface {
 	Status() cluster.Status
 	Record(cluster.Event)
+	Observes(session int64)
 	Events(ctx context.Context, from int) iter.Seq2[cluster.Event, error]
 }
 
@@ -113,6 +114,9 @@ func (c *chronicle) see(s *admin.Snapshot) {
 	}
 	if s.Controller >= 0 && (c.last == nil || c.last.Controller < 0) {
 		c.log.Info("controller seen", "controller", s.ControllerName(), "epoch", s.ControllerEpoch)
+	}
+	if c.last == nil && s.OwnSession != 0 || c.last != nil && c.last.OwnSession != s.OwnSession {
+		c.supervisor.Observes(s.OwnSession)
 	}
 	c.last = s
 	c.fold(nil, s)

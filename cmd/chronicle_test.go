@@ -13,12 +13,16 @@ import (
 )
 
 // notebook is a recorder that keeps what it is given.
-type notebook struct{ events []cluster.Event }
+type notebook struct {
+	events   []cluster.Event
+	sessions []int64
+}
 
 func (n *notebook) Status() cluster.Status {
 	return cluster.Status{Nodes: []cluster.NodeStatus{{Name: "broker-1", Session: 2 * time.Second}}}
 }
 
+func (n *notebook) Observes(session int64) { n.sessions = append(n.sessions, session) }
 func (n *notebook) Record(e cluster.Event) { n.events = append(n.events, e) }
 
 func (n *notebook) Events(context.Context, int) iter.Seq2[cluster.Event, error] {
@@ -110,5 +114,18 @@ func TestTwoFaultsAreOverEachAtItsTime(t *testing.T) {
 	}
 	if len(book.events) != 2 || said["broker-1"] != "7s" || said["broker-2"] != "5s" || len(c.faults) != 0 {
 		t.Errorf("%+v", book.events)
+	}
+}
+
+func TestTheSupervisorKnowsOverWhichSessionItsProgramObserves(t *testing.T) {
+	n := &notebook{}
+	c := &chronicle{supervisor: n, log: slog.New(slog.DiscardHandler)}
+	for _, session := range []int64{0, 5, 5, 7, 0} {
+		s := seen(time.Unix(1000, 0), true, 1, 1, 2)
+		s.OwnSession = session
+		c.see(s)
+	}
+	if want := []int64{5, 7, 0}; !slices.Equal(n.sessions, want) {
+		t.Errorf("told %v, want %v", n.sessions, want)
 	}
 }

@@ -83,7 +83,7 @@ const coldDeadline = 4 * time.Second
 
 // localConfig is how to talk to a local cluster.
 func localConfig(status cluster.Status) admin.Config {
-	return admin.Config{Bootstrap: status.Bootstrap, ZooKeeper: status.ZooKeeper, Mode: admin.Mode(status.Mode)}
+	return admin.Config{Bootstrap: status.Bootstrap, ZooKeeper: status.ZooKeeper, Mode: admin.Mode(status.Mode), Companion: status.ZooKeeperSession}
 }
 
 // dial connects to the cluster that the flags name.

@@ -193,6 +193,12 @@ func (a *app) show(ctx context.Context, cfg tui.Config, client *cluster.Client, 
 		group.Go(func() error { return drain(ctx, observer.Events()) })
 		events := make(chan admin.Event, 256)
 		cfg.Events, cfg.Statuses = events, client.Watch(ctx)
+		group.Go(func() error {
+			for status := range client.Watch(ctx) {
+				observer.Beside(status.ZooKeeperSession)
+			}
+			return nil
+		})
 		group.Go(func() error { follow(ctx, client, events); return nil })
 	}
 	var outcome tui.Outcome
