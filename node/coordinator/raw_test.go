@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"encoding/binary"
 	"io"
 	"net"
@@ -17,6 +18,7 @@ type rawClient struct {
 	xid  int32
 	zxid int64
 	code proto.Code
+	wait time.Duration // for a frame, a minute if 0
 }
 
 func dial(t testing.TB, addr string) *rawClient {
@@ -47,7 +49,7 @@ func (c *rawClient) receive() []byte {
 
 // next is the next frame from the node.
 func (c *rawClient) next() ([]byte, error) {
-	c.SetReadDeadline(time.Now().Add(time.Minute))
+	c.SetReadDeadline(time.Now().Add(cmp.Or(c.wait, time.Minute)))
 	head := make([]byte, 4)
 	if _, err := io.ReadFull(c, head); err != nil {
 		return nil, err

@@ -3,15 +3,16 @@ package coordinator
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"kdrill/node/coordinator/proto"
 )
 
 func sorted(names []string) []string { slices.Sort(names); return names }
 
-// playScript plays the whole script against the node at addr.
-func playScript(t testing.TB, addr string) []string {
-	p := &player{t: t, addr: addr, clients: map[string]*rawClient{}, sessions: map[int64]string{}}
+// playScript plays the whole script against the node at addr. A reply that Apache does not give is awaited for silence.
+func playScript(t testing.TB, addr string, silence time.Duration) []string {
+	p := &player{t: t, addr: addr, silence: silence, clients: map[string]*rawClient{}, sessions: map[int64]string{}}
 	p.open("a")
 	p.open("b")
 	p.read("a", proto.OpSync, "/", false, showString)
@@ -443,5 +444,6 @@ func sceneEnd(p *player) {
 	p.do("a", "close", proto.OpCloseSession, nil, nil)
 	p.expectEnd("a")
 	p.open("z")
+	p.clients["z"].wait = p.silence
 	p.do("z", "check alone", proto.OpCheck, (&proto.PathVersion{Path: "/", Version: -1}).Encode, nil)
 }
