@@ -76,12 +76,14 @@ func (c *local) inSync() bool {
 	return whole
 }
 
-// Whoever is killed, the cluster works on without, and is whole once it is back.
+// Whoever is killed, the cluster works on without, and is whole once it is back. Sessions last as long as Apache's own, so
+// that none ends because a machine is slow.
 func TestApacheBrokersOnEmbeddedCoordinators(t *testing.T) {
-	c := startApache(t, need.Kafka3, "--broker-engine", "apache", "--brokers", "2")
-	c.created("orders", 2)
+	c := startApache(t, need.Kafka3, "--broker-engine", "apache", "--brokers", "3", "--timing", "apache")
+	c.created("orders", 3)
 	c.produced("orders")
-	for _, role := range []string{"coordinator-leader", "controller", "leader:orders/0"} {
+	c.keepSessions(3)
+	for _, role := range []string{"controller", "leader:orders/0"} {
 		killed := c.hit("kill", role)
 		c.produced("orders")
 		c.Run("restart", killed, "--yes", "--timeout", patience.String())
