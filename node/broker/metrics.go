@@ -28,6 +28,9 @@ func (m metrics) Collect(out chan<- prometheus.Metric) {
 	statuses := m.b.replicas.Statuses()
 	replicas(s, statuses)
 	partitions(s, statuses)
+	m.waiting(s, statuses)
+	m.replication(s, time.Now())
+	m.logDirs(s)
 	changes := m.b.replicas.Changes()
 	s.count("kafka_server_replicamanager_isrshrinks_total", "ISR changes without a follower that lagged.", changes.Shrinks)
 	s.count("kafka_server_replicamanager_isrexpands_total", "ISR changes with a follower that caught up.", changes.Expands)
@@ -39,6 +42,7 @@ func (m metrics) Collect(out chan<- prometheus.Metric) {
 	if status, answered := m.b.controller.Status(ctx); answered || !active {
 		control(s, status)
 	}
+	elections(s, m.b.controller.Elections())
 	m.groups(s, statuses)
 	state := int64(1) // starting
 	if m.b.health() == nil {
@@ -64,6 +68,9 @@ func (m metrics) topics(s sink) {
 		{"totalfetchrequests", "Partitions in answers to fetches.", func(t *replica.Traffic) int64 { return t.Fetches }},
 		{"failedproducerequests", "Partitions in produce requests that were refused.", func(t *replica.Traffic) int64 { return t.FailedProduces }},
 		{"failedfetchrequests", "Partitions in answers to fetches that are errors.", func(t *replica.Traffic) int64 { return t.FailedFetches }},
+		{"invalidmessagecrcrecords", "Batches of producers with a wrong CRC.", func(t *replica.Traffic) int64 { return t.Corrupt }},
+		{"nokeycompactedtopicrecords", "Batches of producers without a key in a compacted topic.", func(t *replica.Traffic) int64 { return t.Keyless }},
+		{"invalidoffsetorsequencerecords", "Batches of producers with offsets, counts or sequence numbers that make no sense.", func(t *replica.Traffic) int64 { return t.Misnumbered }},
 	} {
 		name, total := "kafka_server_brokertopicmetrics_"+row.name+"_total", int64(0)
 		for i := range all {
@@ -168,6 +175,47 @@ func (m metrics) groups(s sink, all []replica.Status) {
 	s.gauge(prefix+"numgroupsstable", "Groups at work.", states["Stable"])
 }
 
+// waiting shows fetch sessions, and the requests that wait for records or for followers.
+func (m metrics) waiting(s sink, all []replica.Status) {
+	sessions, partitions, evicted := m.b.replicas.FetchSessions()
+	const prefix = "kafka_server_fetchsessioncache_"
+	s.gauge(prefix+"numincrementalfetchsessions", "Fetch sessions that are kept.", int64(sessions))
+	s.gauge(prefix+"numincrementalfetchpartitionscached", "Partitions in fetch sessions.", int64(partitions))
+	s.count(prefix+"incrementalfetchsessionevictions_total", "Fetch sessions that had to go for others.", evicted)
+	acks := int64(0)
+	for _, p := range all {
+		acks += int64(p.Acks)
+	}
+	const purgatory, help = "kafka_server_delayedoperationpurgatory_purgatorysize", "Requests that wait: producers' for followers, by partition, and fetches for records."
+	s.gauge(purgatory, help, acks, "delayedoperation", "Produce")
+	s.gauge(purgatory, help, m.b.replicas.WaitingFetches(), "delayedoperation", "Fetch")
+}
+
+// replication shows how fast replicas under a throttle copy.
+func (m metrics) replication(s sink, now time.Time) {
+	leader, follower := m.b.replicas.ThrottledRates(now)
+	const help = "Bytes a second that replicas under a throttle copied of late."
+	s.gauge("kafka_server_leaderreplication_byte_rate", help, int64(leader))
+	s.gauge("kafka_server_followerreplication_byte_rate", help, int64(follower))
+}
+
+// logDirs shows which log directories failed.
+func (m metrics) logDirs(s sink) {
+	offline := int64(0)
+	for path, failed := range m.b.replicas.LogDirs() {
+		offline += one(failed)
+		s.gauge("kafka_log_logmanager_logdirectoryoffline", "1 if the log directory failed.", one(failed), "logdirectory", path)
+	}
+	s.gauge("kafka_log_logmanager_offlinelogdirectorycount", "Log directories that failed.", offline)
+}
+
+// elections shows what this broker did in all its terms as controller.
+func elections(s sink, e controller.Elections) {
+	const prefix = "kafka_controller_controllerstats_"
+	s.count(prefix+"uncleanleaderelections_total", "Leaders elected outside of the in-sync replicas.", e.Unclean)
+	s.summary(prefix+"leaderelectionrateandtimems", "Milliseconds to look after partitions that lost their leader.", e.Handled, e.Took)
+}
+
 // sink takes metrics; labels alternate between names and values.
 type sink struct{ out chan<- prometheus.Metric }
 
@@ -177,6 +225,12 @@ func (s sink) gauge(name, help string, v int64, labels ...string) {
 
 func (s sink) count(name, help string, v int64, labels ...string) {
 	s.put(prometheus.CounterValue, name, help, v, labels)
+}
+
+// summary is how often something happened, and how long it took altogether.
+func (s sink) summary(name, help string, count int64, took time.Duration) {
+	millis := float64(took) / float64(time.Millisecond)
+	s.out <- prometheus.MustNewConstSummary(prometheus.NewDesc(name, help, nil, nil), uint64(count), millis, nil)
 }
 
 func (s sink) put(kind prometheus.ValueType, name, help string, v int64, labels []string) {

@@ -88,6 +88,13 @@ func (c *testCluster) testMetrics(t *testing.T) {
 		`kafka_cluster_partition_insyncreplicascount{partition="0",topic="measured"}`:                  3,
 		`kafka_consumergroup_current_offset{consumergroup="measuring",partition="0",topic="measured"}`: 0,
 
+		`kafka_controller_controllerstats_uncleanleaderelections_total`:                    0,
+		`kafka_log_logmanager_offlinelogdirectorycount`:                                    0,
+		`kafka_server_brokertopicmetrics_invalidmessagecrcrecords_total{topic="measured"}`: 0,
+		`kafka_server_delayedoperationpurgatory_purgatorysize{delayedoperation="Produce"}`: 0,
+		`kafka_server_leaderreplication_byte_rate`:                                         0,
+		`kafka_server_fetchsessioncache_incrementalfetchsessionevictions_total`:            0,
+
 		`kafka_server_replicamanager_offlinereplicacount`:                               0,
 		`kafka_server_kafkaserver_brokerstate`:                                          9,
 		`kafka_server_brokertopicmetrics_bytesrejected_total{topic="measured"}`:         0,
@@ -108,6 +115,9 @@ func (c *testCluster) testMetrics(t *testing.T) {
 	}
 	if ends != 3*300 {
 		t.Errorf("log ends add up to %v", ends)
+	}
+	if sum[`kafka_server_fetchsessioncache_numincrementalfetchsessions`] < 2 { // those of the followers at least
+		t.Errorf("%v fetch sessions", sum[`kafka_server_fetchsessioncache_numincrementalfetchsessions`])
 	}
 	if sum[`kafka_network_requestmetrics_totaltimems_count{request="FetchFollower"}`] == 0 || sum[`kafka_network_requestmetrics_totaltimems_count{request="Produce"}`] == 0 {
 		t.Error("no request was timed")

@@ -146,7 +146,7 @@ func (t *term) judgeAll(req *kmsg.AlterPartitionRequest) ([][]verdict, []change)
 					v.code = kerr.OperationNotAttempted.Code
 				}
 				if v.code == 0 && !same {
-					changes = append(changes, change{v.partition, t.accepted(v.state.PartitionState, want)})
+					changes = append(changes, change{partition: v.partition, next: t.accepted(v.state.PartitionState, want)})
 				}
 			}
 			verdicts[i] = append(verdicts[i], v)

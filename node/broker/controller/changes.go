@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/go-zookeeper/zk"
 
@@ -89,6 +90,7 @@ func (t *term) electOffline() error {
 	if err := t.startPartitions(t.view.where(func(p *partition) bool { return p.state == nil })); err != nil {
 		return err
 	}
+	began := time.Now()
 	offline := t.view.where(func(p *partition) bool { return p.state != nil && t.view.leaderless(p) })
 	unclean, err := t.uncleanTopics(offline)
 	if err != nil {
@@ -100,12 +102,12 @@ func (t *term) electOffline() error {
 	lost := 0
 	for _, c := range elected {
 		t.tell(c.partition, false)
-		if c.next.LeaderRecoveryState == recovering {
-			t.log.Warn("unclean leader elected, records may be lost", "partition", c.partition.String(), "leader", c.next.Leader, "epoch", c.next.LeaderEpoch)
+		if c.unclean {
 			lost++
 		}
 	}
 	if len(offline) > 0 {
+		t.elections.handled(time.Since(began))
 		t.log.Info("leaders moved", "partitions", len(elected), "unclean", lost, "leaderless", len(offline)-len(elected))
 	}
 	return err
@@ -118,7 +120,7 @@ func (t *term) startPartitions(partitions []*partition) error {
 	for _, p := range partitions {
 		if next, ok := firstState(p.replicas, t.view.live); ok {
 			next.ControllerEpoch = t.epoch
-			changes[p.Topic] = append(changes[p.Topic], change{p, next})
+			changes[p.Topic] = append(changes[p.Topic], change{partition: p, next: next})
 		} else {
 			waiting++
 		}

@@ -40,7 +40,8 @@ type Peer interface {
 // goroutine; they wait for the events before them.
 type Controller struct {
 	Config
-	active atomic.Pointer[term] // nil while another broker is the controller
+	active    atomic.Pointer[term] // nil while another broker is the controller
+	elections elections
 }
 
 // New makes a controller; Run starts it.

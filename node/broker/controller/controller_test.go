@@ -331,7 +331,7 @@ func TestAWriteWhoseAnswerWasLostCountsAsWritten(t *testing.T) {
 	var changes []change
 	for id := range int32(2) {
 		p := &partition{TopicPartition: layout.TopicPartition{Topic: "t1", Partition: id}, state: &state{}}
-		changes = append(changes, change{p, stateOf(1, 1, 1)})
+		changes = append(changes, change{partition: p, next: stateOf(1, 1, 1)})
 	}
 	if _, err := c.zk.Set(layout.State("t1", 0), layout.Encode(changes[0].next), -1); err != nil {
 		t.Fatal(err)
@@ -459,6 +459,13 @@ func TestAnUncleanElectionNeedsPermission(t *testing.T) {
 		p := lastLead(all, "t1", 0)
 		return p != nil && p.Leader == 3 && p.LeaderRecoveryState == recovering
 	})
+	unclean, handled := int64(0), int64(0)
+	for _, n := range nodes {
+		unclean, handled = unclean+n.Elections().Unclean, handled+n.Elections().Handled
+	}
+	if unclean != 1 || handled == 0 {
+		t.Errorf("%d unclean elections, %d times looked after", unclean, handled)
+	}
 }
 
 func TestAHungBrokerDelaysNobodyElse(t *testing.T) {

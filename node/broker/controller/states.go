@@ -17,7 +17,8 @@ var errMalformed = errors.New("malformed")
 // change is a new state for a partition.
 type change struct {
 	*partition
-	next layout.PartitionState
+	next    layout.PartitionState
+	unclean bool // the next leader is not in the isr that was
 }
 
 // readState returns nil if there is no state.

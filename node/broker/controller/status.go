@@ -1,6 +1,10 @@
 package controller
 
-import "context"
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
 
 // Status is what the active controller knows of the cluster, in numbers.
 type Status struct {
@@ -43,4 +47,24 @@ func (v *view) status() Status {
 		}
 	}
 	return s
+}
+
+// Elections counts what happened in all terms of this broker as controller.
+type Elections struct {
+	Unclean int64         // leaders elected outside of the isr
+	Handled int64         // times that partitions without a leader were looked after
+	Took    time.Duration // altogether
+}
+
+// elections is [Elections] while it is counted.
+type elections struct{ unclean, count, nanos atomic.Int64 }
+
+func (e *elections) handled(took time.Duration) {
+	e.count.Add(1)
+	e.nanos.Add(int64(took))
+}
+
+// Elections returns the counts so far; they only grow.
+func (c *Controller) Elections() Elections {
+	return Elections{c.elections.unclean.Load(), c.elections.count.Load(), time.Duration(c.elections.nanos.Load())}
 }

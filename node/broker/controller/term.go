@@ -23,15 +23,16 @@ const firstImbalanceCheck = 5 * time.Second
 // term is the time from one election of this broker to its end. The goroutine of run owns all fields but ctx, post and
 // group.
 type term struct {
-	ctx      context.Context // ends with the term; its cause says why
-	cancel   context.CancelCauseFunc
-	group    sync.WaitGroup // watches and outboxes
-	watching sync.Map       // names of watches whose event was not handled yet
-	events   chan event
-	settings Settings
-	unclean  func() bool // unless the topic says otherwise
-	dial     func(context.Context, layout.BrokerRegistration) (Peer, error)
-	log      *slog.Logger
+	ctx       context.Context // ends with the term; its cause says why
+	cancel    context.CancelCauseFunc
+	group     sync.WaitGroup // watches and outboxes
+	watching  sync.Map       // names of watches whose event was not handled yet
+	events    chan event
+	settings  Settings
+	unclean   func() bool // unless the topic says otherwise
+	elections *elections
+	dial      func(context.Context, layout.BrokerRegistration) (Peer, error)
+	log       *slog.Logger
 
 	id       int32
 	epoch    int32
@@ -49,7 +50,7 @@ type event struct {
 
 func newTerm(ctx context.Context, c *Controller, epoch, epochVersion int32) *term {
 	t := &term{
-		events: make(chan event), settings: c.Settings, unclean: c.UncleanLeaderElection, dial: c.Dial, log: c.Log, id: c.BrokerID, epoch: epoch,
+		events: make(chan event), settings: c.Settings, unclean: c.UncleanLeaderElection, elections: &c.elections, dial: c.Dial, log: c.Log, id: c.BrokerID, epoch: epoch,
 		view: newView(), batch: newBatch(), outboxes: map[int32]*outbox{},
 	}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
@@ -197,7 +198,7 @@ func (t *term) decide(partitions []*partition, decision func(*partition) (layout
 			}
 			if next, ok := decision(p); ok {
 				next.Version, next.ControllerEpoch = 1, t.epoch
-				changes = append(changes, change{p, next})
+				changes = append(changes, change{p, next, next.Leader != layout.NoLeader && !slices.Contains(p.state.ISR, next.Leader)})
 			}
 		}
 		done, err := t.store.writeStates(changes)
@@ -208,6 +209,10 @@ func (t *term) decide(partitions []*partition, decision func(*partition) (layout
 		written := make(map[*partition]bool, len(done))
 		for _, c := range done {
 			written[c.partition] = true
+			if c.unclean {
+				t.log.Warn("unclean leader elected, records may be lost", "partition", c.partition.String(), "leader", c.next.Leader, "epoch", c.next.LeaderEpoch)
+				t.elections.unclean.Add(1)
+			}
 		}
 		partitions = partitions[:0:0]
 		for _, c := range changes {

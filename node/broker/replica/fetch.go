@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -45,7 +46,7 @@ func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, may func(t
 		return resp, 0
 	}
 	f := &fetch{
-		by: by, may: may, wants: turn.wants, version: req.Version, lent: lent,
+		by: by, may: may, wants: turn.wants, version: req.Version, lent: lent, waiting: &r.waiting,
 		minBytes: int(req.MinBytes), maxBytes: int(req.MaxBytes),
 	}
 	if req.Version < 3 {
@@ -74,6 +75,7 @@ type fetch struct {
 	urgent             bool // something has to be told at once
 	waited             time.Duration
 	lent               *loan
+	waiting            *atomic.Int64 // fetches that wait
 }
 
 // resolve finds the partitions, and what is wrong with those that cannot be served.
@@ -125,6 +127,8 @@ func (f *fetch) run(ctx context.Context, wait time.Duration) {
 			}
 		}
 	}()
+	f.waiting.Add(1)
+	defer f.waiting.Add(-1)
 	late, stop := timer(wait)
 	defer stop()
 	for {

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"syscall"
 
@@ -32,6 +33,17 @@ func (r *Replicas) dirFailed(dir *log.Dir, err error) {
 			}
 		}
 	}()
+}
+
+// LogDirs are the paths of the log directories, and whether they failed.
+func (r *Replicas) LogDirs() iter.Seq2[string, bool] {
+	return func(yield func(string, bool) bool) {
+		for _, d := range r.cfg.Dirs.All() {
+			if !yield(d.Path(), r.cfg.Dirs.Failed(d)) {
+				return
+			}
+		}
+	}
 }
 
 // DescribeLogDirs tells the sizes of the partitions in the log directories. Versions 0 to 4.

@@ -38,6 +38,7 @@ type Replicas struct {
 	throttles      throttles
 
 	sessions *sessions
+	waiting  atomic.Int64 // fetches that wait for records
 	lender   lender
 	fetchers *fetchers
 	isr      *alterations

@@ -1,8 +1,10 @@
 package replica
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +27,8 @@ type sessions struct {
 	mu    sync.Mutex
 	slots int
 	byID  map[int32]*session
+
+	evicted int64
 }
 
 // session belongs to one client, which uses it for one fetch at a time: the epoch sees to it.
@@ -164,6 +168,7 @@ func (all *sessions) evict(follower bool, now time.Time) bool {
 		return false
 	}
 	delete(all.byID, oldest.id)
+	all.evicted++
 	return true
 }
 
@@ -265,4 +270,19 @@ func (s *session) rotate(items []*sessionWant, f *fetch) {
 			s.wants = append(s.wants, w)
 		}
 	}
+}
+
+// FetchSessions counts the sessions that are kept, the partitions in them, and those that had to go for others.
+func (r *Replicas) FetchSessions() (sessions, partitions int, evicted int64) {
+	all := r.sessions
+	all.mu.Lock()
+	kept := slices.Collect(maps.Values(all.byID))
+	evicted = all.evicted
+	all.mu.Unlock()
+	for _, s := range kept {
+		s.mu.Lock()
+		partitions += len(s.index)
+		s.mu.Unlock()
+	}
+	return len(kept), partitions, evicted
 }

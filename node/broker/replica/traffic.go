@@ -2,8 +2,11 @@ package replica
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"sync/atomic"
+
+	"kdrill/node/log"
 )
 
 // traffic counts what went through the partitions of one topic. It only grows, also while partitions come and go.
@@ -12,6 +15,7 @@ type traffic struct {
 	replicatedIn, replicatedOut                  atomic.Int64
 	produces, failedProduces                     atomic.Int64
 	fetches, failedFetches                       atomic.Int64
+	corrupt, keyless, misnumbered                atomic.Int64
 }
 
 // Traffic is what one topic's partitions here have seen since the broker started: bytes are those of record batches,
@@ -22,6 +26,10 @@ type Traffic struct {
 	ReplicatedIn, ReplicatedOut                  int64 // bytes, from leaders and to followers
 	Produces, FailedProduces                     int64
 	Fetches, FailedFetches                       int64 // followers' included
+
+	// Batches of producers that were refused: with a wrong CRC, without a key in a compacted topic, or with offsets,
+	// counts or sequence numbers that make no sense.
+	Corrupt, Keyless, Misnumbered int64
 }
 
 // Status is the state of one partition here.
@@ -37,6 +45,7 @@ type Status struct {
 	Size           int64 // bytes
 	Segments       int
 	LeaderEpoch    int32
+	Acks           int // requests of producers that wait for followers
 }
 
 // Changes counts the changes of in-sync replicas that leaders here proposed.
@@ -77,6 +86,7 @@ func (r *Replicas) Traffic() []Traffic {
 			ReplicatedIn: t.replicatedIn.Load(), ReplicatedOut: t.replicatedOut.Load(),
 			Produces: t.produces.Load(), FailedProduces: t.failedProduces.Load(),
 			Fetches: t.fetches.Load(), FailedFetches: t.failedFetches.Load(),
+			Corrupt: t.corrupt.Load(), Keyless: t.keyless.Load(), Misnumbered: t.misnumbered.Load(),
 		})
 	}
 	slices.SortFunc(all, func(a, b Traffic) int { return cmp.Compare(a.Topic, b.Topic) })
@@ -104,6 +114,7 @@ func (p *partition) status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.End, s.HW, s.Stable, s.LeaderEpoch, s.Offline = p.end, p.hw, p.log.Stable(p.hw), p.leaderEpoch, p.failed != nil
+	s.Acks = len(p.acks)
 	if p.lead != nil {
 		s.Leads, s.Replicas, s.ISR, s.MinISR = true, len(p.lead.replicas), len(p.lead.isr), p.lead.effectiveMinISR()
 	}
@@ -120,9 +131,23 @@ func (t *traffic) produced(bytes int, a *appended) {
 	case a.err != nil:
 		t.failedProduces.Add(1)
 		t.bytesRejected.Add(int64(bytes))
+		t.refused(a.err)
 	case !a.Duplicate:
 		t.bytesIn.Add(int64(bytes))
 		t.messagesIn.Add(a.Last - a.First + 1)
+	}
+}
+
+// refused counts why.
+func (t *traffic) refused(err error) {
+	_, named := errors.AsType[*log.RecordErrors](err)
+	switch {
+	case errors.Is(err, log.ErrCorrupt):
+		t.corrupt.Add(1)
+	case named && errors.Is(err, log.ErrInvalidRecord): // nothing else is said of single records
+		t.keyless.Add(1)
+	case errors.Is(err, log.ErrInvalidRecord):
+		t.misnumbered.Add(1)
 	}
 }
 
@@ -138,3 +163,6 @@ func (t *traffic) fetched(by reader, got *reading) {
 		t.bytesOut.Add(int64(len(got.records)))
 	}
 }
+
+// WaitingFetches counts the fetches that wait for records.
+func (r *Replicas) WaitingFetches() int64 { return r.waiting.Load() }
