@@ -30,6 +30,7 @@ import (
 type Broker struct {
 	settings  *settings.Settings
 	live      atomic.Pointer[settings.Values] // settings with what was changed since; never nil
+	loggers   *loggers
 	log       *slog.Logger
 	listeners []net.Listener // in the order of settings.Listeners
 	clusterID string
@@ -64,7 +65,7 @@ func (b *Broker) assemble(dirs *log.Dirs) {
 	s := b.settings
 	b.cache = metadata.New()
 	b.failed, b.dirFailures = make(chan error, 1), make(chan struct{}, 1)
-	b.internals = newInternalTopics(b.cache, b.countPartitions, b.log)
+	b.internals = newInternalTopics(b.cache, b.countPartitions, b.loggers.named(authorizerLogger))
 	b.peers = newPeers(s.Dialer, fmt.Sprintf("broker-%d", s.BrokerID))
 	b.markerPeers = newPeers(s.Dialer, fmt.Sprintf("broker-%d-markers", s.BrokerID))
 	b.verifyPeers = newPeers(s.Dialer, fmt.Sprintf("broker-%d-txn", s.BrokerID))
@@ -100,11 +101,11 @@ func (b *Broker) assemble(dirs *log.Dirs) {
 		OnMarker:       b.marked,
 		Verify:         b.verify,
 		OnFailure:      b.logFailed,
-		Log:            b.log,
+		Log:            b.loggers.named(replicaLogger),
 	})
 	b.controller = controller.New(controller.Config{
 		BrokerID: s.BrokerID, ZK: b.zk.Conn, Registered: b.registration.Registered, Dial: b.dialRegistered,
-		Settings: controllerSettings(s), Log: b.log,
+		Settings: controllerSettings(s), Log: b.loggers.named(controllerLogger),
 		UncleanLeaderElection: func() bool { return b.values().Bool("unclean.leader.election.enable") },
 	})
 	b.groups, b.transactions = b.newGroups(), b.newTransactions()

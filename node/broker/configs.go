@@ -76,6 +76,11 @@ func (b *Broker) entries(ctx context.Context, kind kmsg.ConfigResourceType, name
 			return nil, err
 		}
 		return b.values().DescribeBroker(), nil
+	case kmsg.ConfigResourceTypeBrokerLogger:
+		if err := b.isOwnLogger(name); err != nil {
+			return nil, err
+		}
+		return b.describeLoggers(), nil
 	}
 	return nil, refuse(kerr.InvalidRequest, "resources of type %v have no configuration here", kind)
 }
@@ -143,7 +148,11 @@ func (b *Broker) incrementalAlterConfigs(ctx context.Context, req *kmsg.Incremen
 	response := kmsg.NewPtrIncrementalAlterConfigsResponse()
 	for i, r := range req.Resources {
 		err := onlyOnce(i, len(req.Resources), func(j int) entity { return entity{req.Resources[j].ResourceType, req.Resources[j].ResourceName} })
-		if err == nil {
+		switch {
+		case err != nil:
+		case r.ResourceType == kmsg.ConfigResourceTypeBrokerLogger:
+			err = b.alterLoggers(r.ResourceName, req.ValidateOnly, r.Configs)
+		default:
 			err = b.changeConfigs(ctx, entity{r.ResourceType, r.ResourceName}, req.ValidateOnly, func(e entity, now map[string]string) (map[string]string, error) {
 				return b.increment(e, now, r.Configs)
 			})

@@ -21,7 +21,7 @@ func (b *Broker) newGroups() *group.Coordinator {
 		Partitions: func() int32 { return b.internals.Partitions(offsetsTopic) },
 		Store:      offsetsStore{b.replicas},
 		Settings:   groupSettings(b.settings.Values),
-		Log:        b.log,
+		Log:        b.loggers.named(groupLogger),
 	})
 }
 

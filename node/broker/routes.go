@@ -93,6 +93,6 @@ func (b *Broker) server(listener string) *wire.Server {
 		Arrive:          b.connections.Arrive,
 		MaxRequestBytes: int(b.settings.Int("socket.request.max.bytes")),
 		MaxIdle:         b.settings.Millis("connections.max.idle.ms"),
-		Log:             b.log,
+		Log:             b.loggers.named(networkLogger),
 	}
 }

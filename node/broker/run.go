@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"strings"
 	"syscall"
@@ -26,11 +25,12 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	logger := slog.New(slog.NewTextHandler(out, nil))
+	loggers := newLoggers(out)
+	logger := loggers.named(serverLogger)
 	if unused := s.Unused(); len(unused) > 0 {
 		logger.Info("properties known to Kafka, not used here", "keys", strings.Join(unused, ","))
 	}
-	b := &Broker{settings: s, log: logger}
+	b := &Broker{settings: s, loggers: loggers, log: logger}
 	b.live.Store(&s.Values)
 	if err := b.run(ctx); err != nil {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -55,7 +55,7 @@ func (b *Broker) run(ctx context.Context) (err error) {
 	if err := b.prepareCluster(ctx); err != nil {
 		return err
 	}
-	dirs, err := log.OpenDirs(b.settings.LogDirs, log.Identity{ClusterID: b.clusterID, BrokerID: b.settings.BrokerID}, b.log)
+	dirs, err := log.OpenDirs(b.settings.LogDirs, log.Identity{ClusterID: b.clusterID, BrokerID: b.settings.BrokerID}, b.loggers.named(logLogger))
 	if err != nil {
 		return err
 	}

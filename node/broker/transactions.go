@@ -32,7 +32,7 @@ func (b *Broker) newTransactions() *txn.Coordinator {
 		},
 		Mark:     b.mark,
 		Settings: transactionSettings(b.settings.Values),
-		Log:      b.log,
+		Log:      b.loggers.named(transactionLogger),
 	})
 }
 

@@ -71,12 +71,15 @@ func (v Values) FindDynamic(name string) (Definition, bool) {
 	return v.table.Find(name)
 }
 
-// CheckDynamic says why a property cannot be set to a value while the broker runs.
+// CheckDynamic says why a property cannot be set to a value while the broker runs. Names that Kafka does not know may be
+// set: they could be a plugin's.
 func (v Values) CheckDynamic(name, value string) error {
 	d, known := v.FindDynamic(name)
 	switch {
+	case strings.HasPrefix(name, ownPrefix):
+		return fmt.Errorf("%s is a listener's: those are read when the broker starts: edit server.properties and restart it", name)
 	case !known:
-		return fmt.Errorf("unknown broker config name: %s", name)
+		return nil
 	case !v.Dynamic(name):
 		return fmt.Errorf("%s cannot be updated dynamically: edit server.properties and restart the broker", name)
 	}
@@ -84,13 +87,17 @@ func (v Values) CheckDynamic(name, value string) error {
 }
 
 // With returns the values under what /config/brokers sets for this broker and for all. What cannot be set there is
-// left out; it is returned, too.
+// left out, or has no effect; it is returned, too.
 func (v Values) With(broker, all map[string]string) (with Values, wrong []error) {
 	keep := func(given map[string]string) map[string]string {
 		kept := map[string]string{}
 		for _, name := range slices.Sorted(maps.Keys(given)) {
 			if err := v.CheckDynamic(name, given[name]); err != nil {
 				wrong = append(wrong, err)
+				continue
+			}
+			if _, known := v.FindDynamic(name); !known {
+				wrong = append(wrong, fmt.Errorf("%s is not known here, it has no effect", name))
 				continue
 			}
 			kept[name] = strings.TrimSpace(given[name])
