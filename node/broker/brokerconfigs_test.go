@@ -2,12 +2,14 @@ package broker
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // testBrokerConfigs sets properties of one broker and of all, sees them described and obeyed, and takes them back.
@@ -71,5 +73,31 @@ func (c *testCluster) testBrokerConfigs(t *testing.T) {
 		if err := change(kadm.SetConfig, property, value, leader); !errors.Is(err, kerr.InvalidRequest) {
 			t.Errorf("%s=%s: %v", property, value, err)
 		}
+	}
+	c.testLoggers(t, leader)
+}
+
+// testLoggers has a logger of one broker write more, and sees that described.
+func (c *testCluster) testLoggers(t *testing.T, id int32) {
+	alter := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	debug := "DEBUG"
+	alter.Version, alter.Resources = 1, []kmsg.IncrementalAlterConfigsRequestResource{{
+		ResourceType: kmsg.ConfigResourceTypeBrokerLogger, ResourceName: fmt.Sprint(id),
+		Configs: []kmsg.IncrementalAlterConfigsRequestResourceConfig{{Name: "kafka.network", Op: kmsg.IncrementalAlterConfigOpSet, Value: &debug}},
+	}}
+	if got := c.ask(t, id, alter).(*kmsg.IncrementalAlterConfigsResponse).Resources[0]; got.ErrorCode != 0 {
+		t.Fatal(kerr.ErrorForCode(got.ErrorCode))
+	}
+	describe := kmsg.NewPtrDescribeConfigsRequest()
+	describe.Version, describe.Resources = 4, []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeBrokerLogger, ResourceName: fmt.Sprint(id)}}
+	levels := map[string]string{}
+	for _, config := range c.ask(t, id, describe).(*kmsg.DescribeConfigsResponse).Resources[0].Configs {
+		levels[config.Name] = *config.Value
+		if config.Source != kmsg.ConfigSourceDynamicBrokerLoggerConfig || config.ReadOnly {
+			t.Errorf("%+v", config)
+		}
+	}
+	if levels["kafka.network"] != "DEBUG" || levels["kafka.server"] != "INFO" || levels["root"] != "INFO" {
+		t.Errorf("levels %v", levels)
 	}
 }

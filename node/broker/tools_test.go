@@ -112,11 +112,6 @@ func (s *tooled) configs(t *testing.T) {
 		t.Errorf("status %d of a wrong value", status)
 	}
 	says(t, s.tool(configCommand, "--describe", "--broker", "1", "--all"), "log.segment.bytes=1073741824")
-	loggers := []string{"--entity-type", "broker-loggers", "--entity-name", "1"}
-	says(t, s.tool(configCommand, append(loggers, "--alter", "--add-config", "kafka.controller=DEBUG,kafka.log=WARN")...), "Completed updating config for broker-logger 1.")
-	says(t, s.tool(configCommand, append(loggers, "--describe")...), "kafka.controller=DEBUG", "kafka.log=WARN", "kafka.server=INFO", "root=INFO")
-	s.tool(configCommand, append(loggers, "--alter", "--delete-config", "kafka.controller,kafka.log")...)
-	says(t, s.tool(configCommand, append(loggers, "--describe")...), "kafka.controller=INFO", "kafka.log=INFO")
 }
 
 func (s *tooled) console(t *testing.T) {

@@ -86,8 +86,8 @@ func (v Values) CheckDynamic(name, value string) error {
 	return d.Validate(value)
 }
 
-// With returns the values under what /config/brokers sets for this broker and for all. What cannot be set there is
-// left out, or has no effect; it is returned, too.
+// With returns the values under what /config/brokers sets for this broker and for all. What cannot be set
+// there is left out, what is unknown has no effect: both are returned, too.
 func (v Values) With(broker, all map[string]string) (with Values, wrong []error) {
 	keep := func(given map[string]string) map[string]string {
 		kept := map[string]string{}
