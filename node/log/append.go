@@ -1,8 +1,10 @@
 package log
 
 import (
+	"bytes"
 	"fmt"
 	"math"
+	"os"
 	"time"
 )
 
@@ -223,14 +225,11 @@ func (l *Log) publish(list []Batch, cfg *Config) error {
 		s.add(b, s.size, cfg.IndexInterval)
 	}
 	l.end = s.end
-	l.mu.Unlock()
-	if err := s.saveAborted(); err != nil {
-		return err
-	}
 	if changed {
-		return l.setEpochs(es)
+		l.grow(es)
 	}
-	return nil
+	l.mu.Unlock()
+	return s.saveAborted()
 }
 
 // roll seals the active segment and begins a new one.
@@ -255,7 +254,12 @@ func (l *Log) roll(base int64) error {
 	return nil
 }
 
-// snapshot writes the producers' state as of an offset.
+// snapshot writes the producers' state as of an offset, unless it is there: many files that are replaced by their likes
+// would make the end of a broker wait for the disk.
 func (l *Log) snapshot(offset int64) error {
-	return replace(l.snapshotPath(offset), encodeSnapshot(l.ps), false)
+	path, content := l.snapshotPath(offset), encodeSnapshot(l.ps)
+	if found, err := os.ReadFile(path); err == nil && bytes.Equal(found, content) {
+		return nil
+	}
+	return replace(path, content, false)
 }

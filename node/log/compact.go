@@ -32,7 +32,9 @@ func (l *Log) Compact(now time.Time, upTo int64) (c Compaction, err error) {
 	if len(run.segments) == 0 {
 		return c, nil
 	}
-	err = run.collect()
+	if err = run.collect(); err == nil {
+		err = l.saveEpochs() // the batches that begin one may go
+	}
 	for rest := run.segments; err == nil && len(rest) > 0; {
 		group := run.group(rest)
 		rest = rest[len(group):]

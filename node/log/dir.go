@@ -292,10 +292,11 @@ func (d *Dir) Close(clean bool, hw map[TopicPartition]int64) error {
 	return errors.Join(errs, d.lock.Close())
 }
 
-// closeAll closes logs a few at a time, since each may sync.
+// closeAll closes many logs at a time: what they sync goes to the disk together.
 func closeAll(logs []*Log) error {
+	const atOnce = 64
 	var wg sync.WaitGroup
-	turns := make(chan struct{}, 8)
+	turns := make(chan struct{}, atOnce)
 	errs := make([]error, len(logs))
 	for i, l := range logs {
 		turns <- struct{}{}

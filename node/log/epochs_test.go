@@ -1,6 +1,7 @@
 package log
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -117,18 +118,65 @@ func TestALeaderThatWroteNothingForgetsItsEpoch(t *testing.T) {
 }
 
 func TestEpochsSurvive(t *testing.T) {
-	d := openDir(t, t.TempDir())
-	l := openLog(t, d, small())
-	lead(t, l, 1, 2)
-	l.BeginEpoch(6)
-	lead(t, l, 6, 2)
-	text, err := os.ReadFile(filepath.Join(l.path, epochFile))
-	if err != nil || string(text) != "0\n2\n1 0\n6 2\n" {
-		t.Fatalf("%q, %v", text, err)
+	want := epochs{{1, 0}, {6, 2}}
+	grown := func() (*Dir, *Log) {
+		d := openDir(t, t.TempDir())
+		l := openLog(t, d, small())
+		lead(t, l, 1, 2)
+		l.BeginEpoch(6)
+		lead(t, l, 6, 2)
+		return d, l
 	}
-	os.Remove(filepath.Join(l.path, epochFile)) // as after a power cut
-	_, l = crash(t, d, small())
-	if !slices.Equal(l.epochs, epochs{{1, 0}, {6, 2}}) {
-		t.Fatal(l.epochs)
+	saved := func(l *Log) {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(l.path, epochFile))
+		if err != nil || string(text) != "0\n2\n1 0\n6 2\n" {
+			t.Fatalf("%q, %v", text, err)
+		}
 	}
+	t.Run("a crash before they were saved", func(t *testing.T) {
+		d, l := grown()
+		os.Remove(filepath.Join(l.path, epochFile))
+		if _, l = crash(t, d, small()); !slices.Equal(l.epochs, want) {
+			t.Fatal(l.epochs)
+		}
+	})
+	t.Run("a flush, after which recovery does not look at the batches", func(t *testing.T) {
+		_, l := grown()
+		if err := l.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		saved(l)
+	})
+	t.Run("a flush of sealed segments", func(t *testing.T) {
+		_, l := grown()
+		for range 50 { // several segments
+			lead(t, l, 6, 1)
+		}
+		if err := l.FlushSealed(); err != nil {
+			t.Fatal(err)
+		}
+		if l.recoveryPoint <= 2 {
+			t.Fatalf("nothing was flushed up to %d", l.recoveryPoint)
+		}
+		saved(l)
+	})
+	t.Run("a clean end", func(t *testing.T) {
+		d, l := grown()
+		_, l = restart(t, d, small())
+		saved(l)
+		if !slices.Equal(l.epochs, want) {
+			t.Fatal(l.epochs)
+		}
+	})
+	t.Run("a truncation, which the file must not outlive", func(t *testing.T) {
+		d, l := grown()
+		if err := errors.Join(l.Flush(), l.Truncate(2)); err != nil {
+			t.Fatal(err)
+		}
+		lead(t, l, 3, 1)
+		if _, l = crash(t, d, small()); !slices.Equal(l.epochs, epochs{{1, 0}, {3, 2}}) {
+			t.Fatal(l.epochs)
+		}
+	})
 }

@@ -20,6 +20,8 @@ type Log struct {
 	recovery Recovery   // fixed once open
 	topicID  [16]byte   // guarded by mu
 
+	saving sync.Mutex // held while the epochs' file is written; taken inside write, before mu
+
 	mu sync.RWMutex // guards the rest; taken inside write for changes, never held while the disk works
 	// segments ascend by base, each ends at or before the next one's base; the last is active, there is always one.
 	segments      []*segment
@@ -30,6 +32,8 @@ type Log struct {
 	truncations   int // lets a reader notice that it was overtaken
 	cuts          int // how often the end was taken back, or everything dropped
 	epochs        epochs
+	epochsChange  int           // counts the changes of epochs
+	epochsSaved   int           // the change that the file has
 	unstable      []transaction // open ones, and those whose markers may be above the high watermark; by first offset
 	closed        bool
 }
@@ -141,15 +145,45 @@ func (l *Log) BeginEpoch(e int32) error {
 		return nil
 	}
 	es, _ := l.epochs.begin(e, l.end)
-	return l.setEpochs(es)
+	l.mu.Lock()
+	l.grow(es)
+	l.mu.Unlock()
+	return nil
 }
 
-// setEpochs needs write. The file is not synced: what a power cut takes is found again in the batches.
+// grow takes over epochs to which some were added at the end. The file need not have them before the recovery point moves
+// beyond their batches, in which recovery finds them again, or the log is closed: a failover begins an epoch in
+// thousands of logs, and none of them has to wait for the disk. Needs write and mu.
+func (l *Log) grow(es epochs) {
+	l.epochs = es
+	l.epochsChange++
+}
+
+// setEpochs takes over epochs of which some are gone: the file must not keep them. Needs write. The file is not synced.
 func (l *Log) setEpochs(es epochs) error {
 	l.mu.Lock()
-	l.epochs = es
+	l.grow(es)
 	l.mu.Unlock()
-	return replace(filepath.Join(l.path, epochFile), es.encode(), false)
+	return l.saveEpochs()
+}
+
+// saveEpochs writes the epochs down, unless the file has them.
+func (l *Log) saveEpochs() error {
+	l.saving.Lock()
+	defer l.saving.Unlock()
+	l.mu.RLock()
+	es, change, saved, path := l.epochs, l.epochsChange, l.epochsSaved, l.path
+	l.mu.RUnlock()
+	if change == saved {
+		return nil
+	}
+	if err := replace(filepath.Join(path, epochFile), es.encode(), false); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.epochsSaved = change
+	l.mu.Unlock()
+	return nil
 }
 
 // ActiveProducers are the idempotent producers that are known, by id.

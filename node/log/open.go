@@ -114,7 +114,7 @@ func (l *Log) recover(clean bool, recoveryPoint int64) error {
 		} else {
 			l.recovery.IndexesRebuilt++
 		}
-		damage, err := l.scan(s)
+		damage, err := l.scan(s, last)
 		if err != nil {
 			return err
 		}
@@ -160,8 +160,9 @@ func (s *segment) trust(last bool) error {
 	return nil
 }
 
-// scan verifies a segment batch by batch and rebuilds its indexes. damage is what ended it early; then size is where.
-func (l *Log) scan(s *segment) (damage, err error) {
+// scan verifies a segment batch by batch and rebuilds its indexes; those of the active one are written when it is sealed.
+// damage is what ended it early; then size is where.
+func (l *Log) scan(s *segment, active bool) (damage, err error) {
 	total := s.size
 	interval := l.Config().IndexInterval
 	*s = segment{
@@ -175,16 +176,16 @@ func (l *Log) scan(s *segment) (damage, err error) {
 			return nil, err
 		case err != nil:
 			return err, nil
+		case b == nil && active:
+			return nil, nil
 		case b == nil:
 			s.seal()
 			return nil, s.saveIndexes()
 		}
 		s.add(b, pos, interval)
 		if e := b.LeaderEpoch(); e > l.epochs.last() {
-			l.epochs, _ = l.epochs.begin(e, b.BaseOffset())
-			if err := l.setEpochs(l.epochs); err != nil {
-				return nil, err
-			}
+			es, _ := l.epochs.begin(e, b.BaseOffset())
+			l.grow(es)
 		}
 	}
 }
@@ -253,7 +254,7 @@ func (l *Log) close() error {
 	if l.closed {
 		return nil
 	}
-	err := l.Flush()
+	err := errors.Join(l.Flush(), l.saveEpochs())
 	if l.end > l.segments[0].base {
 		err = errors.Join(err, l.snapshot(l.end), l.dropSnapshots(l.stray))
 	}

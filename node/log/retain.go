@@ -148,7 +148,7 @@ func (l *Log) sync(segments []*segment, sizes []int64, path string) error {
 			return err
 		}
 	}
-	return syncFolder(path)
+	return errors.Join(l.saveEpochs(), syncFolder(path))
 }
 
 // FlushOld honours flush.ms: it flushes if that is the time since the last flush, or since the log was opened.
