@@ -34,5 +34,12 @@
 // them, and then those of Apache's own scripts (kdrill up --heap apache). Memory is what the processes have once all of them
 // serve, and again after they have idled. RSS counts the pages of the executable, which embedded nodes share, in each of them.
 //
+// # Many partitions
+//
+//	go test ./cmd/compare -run '^$' -bench Scale -benchtime 1x -timeout 60m
+//
+// has three brokers of each kind keep 2,000 partitions of three replicas: creation, idle processor time, memory, failover of
+// a third of the leaders, start after kill -9 and after SIGTERM.
+//
 // A story owns its cluster and the goroutines of its clients; stories do not run at the same time.
 package compare

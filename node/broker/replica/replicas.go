@@ -67,23 +67,27 @@ func New(cfg Config) *Replicas {
 // Load opens the partitions that are on disk, which recovers those that were not closed properly. A partition that
 // cannot be opened is offline, which the controller is told when it says what to do with it; the others work.
 func (r *Replicas) Load() {
+	inParallel(r.cfg.Dirs.Existing(), func(k key) {
+		if _, err := r.open(k, false); err != nil {
+			r.log.Error("partition not opened", "partition", k.String(), "err", err)
+		}
+	})
+	r.resumeMoves()
+}
+
+// inParallel calls do for each of all, as many at a time as disks take well.
+func inParallel[T any](all []T, do func(T)) {
+	const atOnce = 8
+	var next atomic.Int64
 	var work sync.WaitGroup
-	keys := make(chan key)
-	for range 4 {
+	for range min(atOnce, len(all)) {
 		work.Go(func() {
-			for k := range keys {
-				if _, err := r.open(k, false); err != nil {
-					r.log.Error("partition not opened", "partition", k.String(), "err", err)
-				}
+			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
+				do(all[i])
 			}
 		})
 	}
-	for _, k := range r.cfg.Dirs.Existing() {
-		keys <- k
-	}
-	close(keys)
 	work.Wait()
-	r.resumeMoves()
 }
 
 // open returns a partition with its log, which it creates when there is none and none can be in a directory that failed.

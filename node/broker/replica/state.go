@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -67,7 +68,9 @@ func (r *Replicas) LeaderAndISR(_ context.Context, req *kmsg.LeaderAndISRRequest
 		return resp
 	}
 	var follow []*partition
-	for _, at := range placements(req) {
+	all := placements(req)
+	r.prepare(all)
+	for _, at := range all {
 		p, err := r.place(at)
 		if p != nil {
 			follow = append(follow, p)
@@ -88,6 +91,26 @@ func (r *Replicas) LeaderAndISR(_ context.Context, req *kmsg.LeaderAndISRRequest
 	}
 	r.fetchers.add(follow)
 	return resp
+}
+
+// prepare opens the logs of partitions that are new here, several at a time: most of it is waiting for the disk. What
+// fails is tried again, and told, by place. With several directories place does it all, since each partition goes where
+// the fewest are.
+func (r *Replicas) prepare(all []placement) {
+	if len(r.cfg.Dirs.All()) > 1 {
+		return
+	}
+	fresh := map[key]placement{}
+	for _, at := range all {
+		if r.lookup(at.key) == nil && judgeState(r.cfg.BrokerID, -1, [16]byte{}, at.topicID, at.state) == nil {
+			fresh[at.key] = at
+		}
+	}
+	inParallel(slices.Collect(maps.Values(fresh)), func(at placement) {
+		if p, err := r.open(at.key, at.state.IsNew); err == nil && p.log.TopicID() == ([16]byte{}) {
+			r.identify(p, at.topicID)
+		}
+	})
 }
 
 // place carries out one partition's state.
