@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"kdrill/node/coordinator/proto"
@@ -101,8 +102,8 @@ func (s *Server) end(session int64) {
 }
 
 // Restore implements [quorum.Applier].
-func (s *Server) Restore(snapshot []byte) error {
-	m, err := state.Decode(proto.NewDecoder(snapshot))
+func (s *Server) Restore(snapshot io.Reader) error {
+	m, err := state.Decode(proto.NewReader(snapshot))
 	if err != nil {
 		return err
 	}
@@ -121,13 +122,11 @@ func (s *Server) Restore(snapshot []byte) error {
 	return nil
 }
 
-// Snapshot implements [quorum.Applier].
-func (s *Server) Snapshot() []byte {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	var e proto.Encoder
-	s.machine.Encode(&e)
-	return e.B
+// Freeze implements [quorum.Applier].
+func (s *Server) Freeze() io.WriterTo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.machine.Freeze()
 }
 
 // Up implements [quorum.Applier].

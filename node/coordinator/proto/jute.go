@@ -1,15 +1,44 @@
 package proto
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 )
 
 // ErrMalformed is what a [Decoder] reports for a frame that ends early or holds an impossible length.
 var ErrMalformed = errors.New("malformed record")
 
+// piece is how much of a stream is in memory at a time, in bytes.
+const piece = 64 << 10
+
 // Encoder appends jute values to B.
-type Encoder struct{ B []byte }
+type Encoder struct {
+	B []byte
+
+	out io.Writer // where B goes; nil if it stays
+	err error
+}
+
+// NewWriter appends to a B that goes to w in pieces: see [Encoder.Pass].
+func NewWriter(w io.Writer) *Encoder { return &Encoder{B: make([]byte, 0, 2*piece), out: w} }
+
+// Pass is called between the records of a stream: B goes to the writer if it has become large.
+func (e *Encoder) Pass() {
+	if len(e.B) >= piece && e.out != nil {
+		e.Flush()
+	}
+}
+
+// Flush has B go to the writer. It returns the first error of the stream, after which nothing is written any more.
+func (e *Encoder) Flush() error {
+	if e.err == nil {
+		_, e.err = e.out.Write(e.B)
+	}
+	e.B = e.B[:0]
+	return e.err
+}
 
 // Byte appends one byte.
 func (e *Encoder) Byte(v byte) { e.B = append(e.B, v) }
@@ -55,27 +84,63 @@ func (e *Encoder) Strings(v []string) {
 
 // Decoder takes jute values from a frame. After the first failure every value is zero and Err is not nil.
 type Decoder struct {
-	b   []byte
-	err error
+	b    []byte
+	more io.Reader // what follows b; nil if nothing does
+	err  error
 }
 
 // NewDecoder reads from b, which it does not copy.
 func NewDecoder(b []byte) *Decoder { return &Decoder{b: b} }
 
+// NewReader reads from a stream, in pieces.
+func NewReader(r io.Reader) *Decoder { return &Decoder{more: r} }
+
+// fill makes b at least n bytes long, if so many follow. What b was a part of is not written to again.
+func (d *Decoder) fill(n int) {
+	next := bytes.NewBuffer(make([]byte, 0, piece+bytes.MinRead))
+	next.Write(d.b)
+	_, err := io.CopyN(next, d.more, int64(max(n, piece)-len(d.b))) // grows as the bytes arrive: a length may be wrong
+	d.b = next.Bytes()
+	if err != nil {
+		d.more = nil
+	}
+	if err != nil && err != io.EOF {
+		d.err = err
+	}
+}
+
+// More says whether anything has not been read yet.
+func (d *Decoder) More() bool {
+	if len(d.b) == 0 && d.more != nil {
+		d.fill(1)
+	}
+	return len(d.b) > 0
+}
+
 // Err is ErrMalformed once something could not be read.
 func (d *Decoder) Err() error { return d.err }
 
-// Rest is what has not been read yet.
+// Rest is what has not been read yet of a frame.
 func (d *Decoder) Rest() []byte { return d.b }
 
 func (d *Decoder) take(n int) []byte {
+	if n > len(d.b) && d.err == nil && d.more != nil {
+		d.fill(n)
+	}
 	if d.err != nil || n < 0 || n > len(d.b) {
-		d.err, d.b = ErrMalformed, nil
+		d.fail()
 		return nil
 	}
 	v := d.b[:n:n]
 	d.b = d.b[n:]
 	return v
+}
+
+func (d *Decoder) fail() {
+	if d.err == nil {
+		d.err = ErrMalformed
+	}
+	d.b, d.more = nil, nil
 }
 
 // Byte reads one byte.
@@ -127,8 +192,11 @@ func (d *Decoder) Count(size int) int {
 	if n == -1 || d.err != nil {
 		return 0
 	}
+	if int(n) > len(d.b)/size && d.more != nil {
+		d.fill(int(n) * size)
+	}
 	if n < 0 || int(n) > len(d.b)/size {
-		d.err, d.b = ErrMalformed, nil
+		d.fail()
 		return 0
 	}
 	return int(n)

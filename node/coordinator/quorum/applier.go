@@ -1,13 +1,16 @@
 package quorum
 
 import (
+	"bufio"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -37,9 +40,9 @@ type applier struct {
 	changed bool              // since the last snapshot
 	ended   <-chan struct{}   // closed when the node stops
 
-	snapshotAt uint64 // index of the last snapshot
-	grown      int    // bytes applied since
-	size       int    // bytes of the last snapshot
+	snapshotAt uint64       // index of the last snapshot
+	grown      int64        // bytes applied since
+	size       atomic.Int64 // bytes of the last snapshot
 	saving     atomic.Bool
 
 	turns   turns
@@ -123,11 +126,11 @@ func (a *applier) do(t task) error {
 		t.call()
 	case t.snapshot != nil:
 		m := t.snapshot.GetMetadata()
-		if err := a.restore(t.snapshot.GetData(), m.GetIndex()); err != nil {
+		if err := a.restore(m.GetIndex()); err != nil {
 			return err
 		}
 		a.conf, a.changed = m.GetConfState(), false
-		a.node.cfg.Log.Info("state restored from the leader's snapshot", "index", m.GetIndex(), "bytes", len(t.snapshot.GetData()))
+		a.node.cfg.Log.Info("state restored from the leader's snapshot", "index", m.GetIndex(), "bytes", a.size.Load())
 	case t.done != nil:
 		a.barriers = append(a.barriers, t)
 	default:
@@ -156,7 +159,7 @@ func (a *applier) apply(entries []*raftpb.Entry) error {
 	batch := make([]Entry, 0, len(entries))
 	for _, e := range entries {
 		a.applied = e.GetIndex()
-		a.grown += len(e.GetData())
+		a.grown += int64(len(e.GetData()))
 		if e.GetType() == raftpb.EntryConfChangeV2 {
 			a.node.cfg.Applier.Apply(batch) // which may be why there is a change
 			batch = nil
@@ -208,29 +211,56 @@ func (a *applier) changeMembers(data []byte) error {
 	return nil
 }
 
+// stateShare is the part of a large state that has to change, in bytes of log, before it is written again. The log since
+// the last snapshot is in memory, and is read at a restart; a smaller part would be more writing.
+const stateShare = 4
+
 // maybeSnapshot takes a snapshot if it is time and the last one is written.
 func (a *applier) maybeSnapshot() {
 	cfg := &a.node.cfg
-	// A state that is larger than what changed since is written less often, or most writing would be snapshots.
-	due := a.changed || a.applied-a.snapshotAt >= cfg.SnapshotCount || a.grown >= max(cfg.SnapshotBytes, a.size)
+	due := a.changed || a.grown >= int64(cfg.SnapshotBytes) || a.applied-a.snapshotAt >= cfg.SnapshotCount
+	if large := a.size.Load(); large > int64(cfg.SnapshotBytes) {
+		due = a.changed || a.grown >= large/stateShare
+	}
 	if !due || a.applied == a.snapshotAt || !a.saving.CompareAndSwap(false, true) {
 		return
 	}
-	data, index := a.snapshot(), a.applied
-	conf, whole := a.conf, a.changed
-	a.snapshotAt, a.grown, a.size, a.changed = index, 0, len(data), false
+	frozen := &frozen{origins: a.encodeOrigins(), state: a.node.cfg.Applier.Freeze()}
+	index, conf, whole, began := a.applied, a.conf, a.changed, time.Now()
+	a.snapshotAt, a.grown, a.changed = index, 0, false
 	go func() {
 		defer a.saving.Store(false)
-		if err := cfg.Store.SaveSnapshot(index, conf, data, whole); err != nil {
+		if err := cfg.Store.SaveSnapshot(index, conf, frozen, whole); err != nil {
 			a.node.fail(err)
 			return
 		}
-		cfg.Log.Info("snapshot taken", "index", index, "bytes", len(data))
+		a.size.Store(frozen.size)
+		cfg.Log.Info("snapshot taken", "index", index, "bytes", frozen.size, "took", time.Since(began).Round(time.Millisecond))
 	}()
 }
 
-// snapshot is: uvarint count | count x (uvarint node, 8 bytes life, uvarint seq) | the Applier's own.
-func (a *applier) snapshot() []byte {
+// frozen is everything that is applied at one time:
+//
+//	uvarint count | count x (uvarint node, 8 bytes life, uvarint seq) | the Applier's own
+type frozen struct {
+	origins []byte
+	state   io.WriterTo
+	size    int64 // once it is written
+}
+
+// WriteTo implements io.WriterTo.
+func (f *frozen) WriteTo(w io.Writer) (int64, error) {
+	n, err := w.Write(f.origins)
+	f.size = int64(n)
+	if err != nil {
+		return f.size, err
+	}
+	more, err := f.state.WriteTo(w)
+	f.size += more
+	return f.size, err
+}
+
+func (a *applier) encodeOrigins() []byte {
 	b := binary.AppendUvarint(nil, uint64(len(a.origins)))
 	for _, node := range slices.Sorted(maps.Keys(a.origins)) {
 		o := a.origins[node]
@@ -238,32 +268,54 @@ func (a *applier) snapshot() []byte {
 		b = binary.BigEndian.AppendUint64(b, uint64(o.life))
 		b = binary.AppendUvarint(b, o.seq)
 	}
-	return append(b, a.node.cfg.Applier.Snapshot()...)
+	return b
 }
 
-func (a *applier) restore(b []byte, index uint64) error {
-	count, n := binary.Uvarint(b)
-	if n <= 0 {
-		return errSnapshot
+// restore makes a snapshot that is on disk what is applied.
+func (a *applier) restore(index uint64) error {
+	state, size, err := a.node.cfg.Store.State(index)
+	if err != nil {
+		return err
 	}
-	b = b[n:]
-	origins := map[uint64]*origin{}
-	for range count {
-		node, life, seq, rest, err := unseal(b) // an origin looks like an envelope
-		if err != nil {
-			return errSnapshot
-		}
-		origins[node] = &origin{life, seq}
-		b = rest
+	defer state.Close()
+	r := bufio.NewReaderSize(state, 256<<10)
+	origins, err := readOrigins(r)
+	if err == nil {
+		err = a.node.cfg.Applier.Restore(r)
 	}
-	if err := a.node.cfg.Applier.Restore(b); err != nil {
+	if err != nil {
 		return fmt.Errorf("snapshot at %d: %w", index, err)
 	}
 	a.origins, a.applied, a.snapshotAt, a.grown = origins, index, index, 0
+	a.size.Store(size)
 	if own := origins[a.node.cfg.ID]; own != nil {
 		a.node.outbox.skip(*own)
 	}
 	return nil
+}
+
+func readOrigins(r *bufio.Reader) (map[uint64]*origin, error) {
+	count, err := binary.ReadUvarint(r)
+	if err != nil {
+		return nil, errSnapshot
+	}
+	origins := map[uint64]*origin{}
+	for range count {
+		node, err := binary.ReadUvarint(r)
+		if err != nil {
+			return nil, errSnapshot
+		}
+		var life [8]byte
+		if _, err := io.ReadFull(r, life[:]); err != nil {
+			return nil, errSnapshot
+		}
+		seq, err := binary.ReadUvarint(r)
+		if err != nil {
+			return nil, errSnapshot
+		}
+		origins[node] = &origin{int64(binary.BigEndian.Uint64(life[:])), seq}
+	}
+	return origins, nil
 }
 
 var errSnapshot = errors.New("unreadable snapshot")

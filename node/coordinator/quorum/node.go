@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,17 +32,17 @@ type Config struct {
 	Tick          time.Duration // Raft's unit of time; a heartbeat every two
 	ElectionTicks int           // silence of the leader before an election: from this to twice this
 	SnapshotCount uint64        // entries between snapshots
-	SnapshotBytes int           // or so many bytes (and as many as the last snapshot had), whatever comes first
+	SnapshotBytes int           // or so many bytes, whatever comes first; but not before a part of the state, see maybeSnapshot
 }
 
 // Applier is the replicated state machine. All its methods are called from one goroutine.
 type Applier interface {
 	// Apply carries out entries of the log, in its order.
 	Apply(entries []Entry)
-	// Restore replaces the whole state; Snapshot is its inverse. Tokens of proposals that the new state
-	// holds already are forgotten.
-	Restore(snapshot []byte) error
-	Snapshot() []byte
+	// Freeze returns the whole state as it is now, to be written by another goroutine while this one goes on; Restore
+	// is the inverse and replaces the state. Tokens of proposals that the new state holds already are forgotten.
+	Freeze() io.WriterTo
+	Restore(snapshot io.Reader) error
 	// Up says that this node serves, in this role; Down that it does not any more, since it found no leader.
 	Up(Role)
 	Down()
@@ -95,6 +98,7 @@ type Node struct {
 	change     change          // of the members
 	forsaken   uint64          // a peer that only another leader can bring up to date
 	shipping   map[uint64]bool // peers that a snapshot is on its way to
+	arrived    []string        // snapshots that have come, for this turn's Raft to take or not
 	held       []*raftpb.Entry // what others proposed to this leader since its last batch
 	syncing    int             // batches of entries that are on their way to this node's disk
 	writing    bool            // there is something to be written, since this turn
@@ -125,12 +129,9 @@ func New(cfg Config) (*Node, error) {
 	n.applier = applier{node: n, origins: map[uint64]*origin{}, conf: conf}
 	n.turns.turn, n.turns.after = n.safeTurn, n.applier.wake
 	n.applier.turns.turn, n.applier.turns.after = n.applier.turn, func() {}
-	data, index, err := cfg.Store.Latest()
-	if err != nil {
-		return nil, err
-	}
+	index := cfg.Store.Latest()
 	if index > 0 {
-		if err := n.applier.restore(data, index); err != nil {
+		if err := n.applier.restore(index); err != nil {
 			return nil, err
 		}
 	}
@@ -316,6 +317,10 @@ func (n *Node) turn(life context.Context) {
 	for n.rn.HasReady() {
 		n.dispatch(life, n.rn.Ready())
 	}
+	for _, name := range n.arrived {
+		n.cfg.Store.Discard(name)
+	}
+	n.arrived = nil
 	n.notice()
 	n.transport.flush() // before the disk is busy: the others write at the same time
 	if n.writing {
@@ -425,6 +430,9 @@ func (n *Node) append(m *raftpb.Message) {
 	n.writes.leave(m)
 	if len(m.GetEntries()) > 0 {
 		n.syncing++
+	}
+	if snap := m.GetSnapshot(); !raft.IsEmptySnap(snap) {
+		n.arrived = slices.DeleteFunc(n.arrived, func(name string) bool { return name == string(snap.GetData()) })
 	}
 	if len(m.GetEntries()) > 0 || len(m.GetResponses()) > 0 || m.GetSnapshot() != nil {
 		n.writing = true
@@ -555,6 +563,14 @@ func (n *Node) early(except uint64) {
 	n.campaignAt = n.ticks + 1 + 2*rank
 }
 
+func (n *Node) openSnapshot(index uint64) (*os.File, int64, error) {
+	return n.cfg.Store.OpenSnapshot(index)
+}
+
+func (n *Node) receive(r io.Reader, size int64) (name string, err error) {
+	return n.cfg.Store.Receive(r, size)
+}
+
 func (n *Node) lastIndex() uint64 {
 	last, _ := n.cfg.Store.LastIndex()
 	return last
@@ -576,6 +592,9 @@ func (n *Node) greeted(from, lastIndex uint64) {
 func (n *Node) received(m *raftpb.Message) {
 	n.inbox.leave(func() {
 		n.heard[m.GetFrom()] = n.ticks
+		if m.GetType() == raftpb.MsgSnap {
+			n.arrived = append(n.arrived, string(m.GetSnapshot().GetData()))
+		}
 		if m.GetType() == raftpb.MsgProp && n.state == raft.StateLeader {
 			n.held = append(n.held, m.GetEntries()...)
 			return

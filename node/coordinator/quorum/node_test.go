@@ -1,6 +1,8 @@
 package quorum
 
 import (
+	"bytes"
+	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -13,12 +15,12 @@ import (
 // silentApplier is a state machine that holds nothing.
 type silentApplier struct{}
 
-func (silentApplier) Apply([]Entry)        {}
-func (silentApplier) Restore([]byte) error { return nil }
-func (silentApplier) Snapshot() []byte     { return nil }
-func (silentApplier) Up(Role)              {}
-func (silentApplier) Down()                {}
-func (silentApplier) Heard([]int64)        {}
+func (silentApplier) Apply([]Entry)           {}
+func (silentApplier) Restore(io.Reader) error { return nil }
+func (silentApplier) Freeze() io.WriterTo     { return bytes.NewReader(nil) }
+func (silentApplier) Up(Role)                 {}
+func (silentApplier) Down()                   {}
+func (silentApplier) Heard([]int64)           {}
 
 var trio = Members{Voters: map[uint64]string{1: "one", 2: "two", 3: "three"}}
 

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,13 +25,14 @@ import (
 
 // Frames between nodes. Whoever wants to send dials; the other side only reads.
 //
-//	hello   "kdrill2\n" | uint64 from | uint64 to | uint64 last index of the sender's log | uint16 length | the sender's address
-//	frame   uint32 length | byte kind | body
+//	hello   "kdrill3\n" | uint64 from | uint64 to | uint64 last index of the sender's log | uint16 length | the sender's address
+//	frame   uint32 length | byte kind | body, and behind one of kind 3 uint64 size | a snapshot file of that size
 const (
-	helloMagic   = "kdrill2\n"
+	helloMagic   = "kdrill3\n"
 	helloSize    = len(helloMagic) + 26
 	frameMessage = 1 // raftpb.Message
 	frameTouched = 2 // int64 session…
+	frameFile    = 3 // raftpb.Message of a snapshot
 	frameMax     = 1 << 30
 )
 
@@ -53,6 +55,8 @@ type receiver interface {
 	peerDown(id uint64) // it has no connection to this node any more
 	unreachable(id uint64)
 	snapshotSent(id uint64, status raft.SnapshotStatus)
+	openSnapshot(index uint64) (*os.File, int64, error)
+	receive(file io.Reader, size int64) (name string, err error)
 }
 
 // transport carries frames to the other nodes over TCP.
@@ -342,44 +346,6 @@ func (p *peer) connected(out *socket.Out) []byte {
 	return waiting
 }
 
-// snapshot sends one large message over a connection of its own, so that heartbeats need not wait behind it.
-func (t *transport) snapshot(ctx context.Context, m *raftpb.Message) {
-	status := raft.SnapshotFailure
-	defer func() { t.to.snapshotSent(m.GetTo(), status) }()
-	p := t.peer(m.GetTo())
-	if p == nil {
-		return
-	}
-	b, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, 5), m)
-	if err != nil {
-		t.log.Error("encode a snapshot", "err", err)
-		return
-	}
-	b[4] = frameMessage
-	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
-	conn, err := t.dial(ctx, p)
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
-	for part := range slices.Chunk(b, snapshotPart) { // the deadline is for progress, not for the whole
-		conn.SetDeadline(time.Now().Add(writeLimit))
-		if _, err = conn.Write(part); err != nil {
-			return
-		}
-	}
-	conn.SetDeadline(time.Now().Add(4 * writeLimit))
-	if err = conn.(*net.TCPConn).CloseWrite(); err == nil {
-		_, err = conn.Read(make([]byte, 1)) // the other side closes once it has read all
-	}
-	if errors.Is(err, io.EOF) {
-		status = raft.SnapshotFinish
-		t.log.Info("snapshot sent", "to", p.id, "bytes", len(b))
-	}
-}
-
 func (t *transport) dial(ctx context.Context, p *peer) (net.Conn, error) {
 	d := net.Dialer{Timeout: time.Second}
 	conn, err := d.DialContext(ctx, "tcp", p.addr)
@@ -484,10 +450,14 @@ func (t *transport) receive(ctx context.Context, conn net.Conn) error {
 		switch kind {
 		case frameMessage:
 			m := &raftpb.Message{}
-			if err := proto.Unmarshal(body, m); err != nil || m.GetFrom() != from {
+			if err := proto.Unmarshal(body, m); err != nil || m.GetFrom() != from || m.GetType() == raftpb.MsgSnap {
 				return fmt.Errorf("unreadable message of coordinator %d", from)
 			}
 			t.to.received(m)
+		case frameFile:
+			if err := t.receiveSnapshot(r, from, body); err != nil {
+				return err
+			}
 		case frameTouched:
 			ids := make([]int64, len(body)/8)
 			for i := range ids {

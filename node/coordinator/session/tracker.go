@@ -9,6 +9,7 @@
 package session
 
 import (
+	"container/heap"
 	"slices"
 	"sync"
 	"time"
@@ -20,14 +21,50 @@ type Tracker struct {
 
 	mu       sync.Mutex
 	clients  map[int64]*client
+	queue    queue
 	touched  map[int64]struct{}
 	lastScan time.Time
 	heard    chan struct{} // holds a token if touched was empty and is not any more
 }
 
 type client struct {
+	id       int64
 	timeout  time.Duration
 	deadline time.Time
+	look     time.Time // when to look at the deadline; never after it
+	over     bool      // closed, or opened anew
+}
+
+// queue is a heap of all clients, and of some that are over, by look. A sign of life moves a deadline only, so that it
+// costs nothing here; the client is put further back when its turn has come.
+type queue []*client
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].look.Before(q[j].look) }
+func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(c any)        { *q = append(*q, c.(*client)) }
+func (q *queue) Pop() any {
+	old := *q
+	last := old[len(old)-1]
+	old[len(old)-1] = nil
+	*q = old[:len(old)-1]
+	return last
+}
+
+// first is the client whose deadline is the first of all, nil if there is none.
+func (t *Tracker) first() *client {
+	for len(t.queue) > 0 {
+		switch c := t.queue[0]; {
+		case c.over:
+			heap.Pop(&t.queue)
+		case c.look.Before(c.deadline):
+			c.look = c.deadline
+			heap.Fix(&t.queue, 0)
+		default:
+			return c
+		}
+	}
+	return nil
 }
 
 // New makes a tracker without sessions. If more than stall goes by between two calls of Expired this process itself
@@ -40,14 +77,29 @@ func New(stall time.Duration) *Tracker {
 func (t *Tracker) Open(id int64, timeout time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.clients[id] = &client{timeout: timeout, deadline: time.Now().Add(timeout)}
+	t.forget(id)
+	deadline := time.Now().Add(timeout)
+	c := &client{id: id, timeout: timeout, deadline: deadline, look: deadline}
+	t.clients[id] = c
+	heap.Push(&t.queue, c)
+}
+
+func (t *Tracker) forget(id int64) {
+	if c := t.clients[id]; c != nil {
+		c.over = true
+		delete(t.clients, id)
+	}
+	if len(t.queue) > 2*len(t.clients)+64 { // most are over
+		t.queue = slices.DeleteFunc(t.queue, func(c *client) bool { return c.over })
+		heap.Init(&t.queue)
+	}
 }
 
 // Close forgets a session.
 func (t *Tracker) Close(id int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.clients, id)
+	t.forget(id)
 	delete(t.touched, id)
 }
 
@@ -57,6 +109,7 @@ func (t *Tracker) Clear() {
 	defer t.mu.Unlock()
 	clear(t.clients)
 	clear(t.touched)
+	t.queue = nil
 }
 
 // Touch notes a sign of life of a client that is connected here.
@@ -131,11 +184,9 @@ func (t *Tracker) Expired() []int64 {
 	}
 	t.lastScan = now
 	var ids []int64
-	for id, c := range t.clients {
-		if now.After(c.deadline) {
-			c.deadline = now.Add(c.timeout)
-			ids = append(ids, id)
-		}
+	for c := t.first(); c != nil && now.After(c.deadline); c = t.first() {
+		c.deadline = now.Add(c.timeout)
+		ids = append(ids, c.id)
 	}
 	slices.Sort(ids)
 	return ids
@@ -145,9 +196,8 @@ func (t *Tracker) Expired() []int64 {
 func (t *Tracker) Next(limit time.Duration) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := time.Now()
-	for _, c := range t.clients {
-		limit = min(limit, c.deadline.Sub(now))
+	if c := t.first(); c != nil {
+		limit = min(limit, time.Until(c.deadline))
 	}
 	return limit
 }

@@ -110,3 +110,41 @@ func TestSignsOfLifeArePassedOnOnce(t *testing.T) {
 		t.Errorf("%v", ids)
 	}
 }
+
+// Of many sessions with different timeouts, some heard, some opened anew and some closed, those that are silent end, each
+// at its own time.
+func TestManySessionsEndEachInItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := leader()
+		const sessions = 500
+		ends := func(id int64) time.Duration { return timeout + time.Duration(id)*scan }
+		for id := range int64(sessions) {
+			tr.Open(id, 100*timeout)
+			tr.Open(id, ends(id)) // a shorter one
+		}
+		start, heard, ended := time.Now(), map[int64]time.Duration{}, map[int64]time.Duration{}
+		for n := 0; time.Since(start) < 2*ends(sessions); n++ {
+			if next := tr.Next(time.Hour); n < 40 && next > ends(0) {
+				t.Fatalf("the first looks to end in %v", next)
+			}
+			time.Sleep(scan)
+			for _, id := range tr.Expired() {
+				ended[id] = time.Since(start)
+				tr.Close(id)
+			}
+			if id := int64(n*7) % sessions; n < 40 {
+				tr.Touch(id)
+				heard[id] = time.Since(start)
+				tr.Close(sessions - id - 1)
+				tr.Open(sessions-id-1, ends(sessions-id-1))
+				heard[sessions-id-1] = time.Since(start)
+			}
+		}
+		for id := range int64(sessions) {
+			want := heard[id] + ends(id)
+			if ended[id] <= want || ended[id] > want+2*scan {
+				t.Errorf("session %d ended after %v, want %v", id, ended[id], want)
+			}
+		}
+	})
+}

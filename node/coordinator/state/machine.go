@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 
@@ -57,12 +58,13 @@ func (m *Machine) Session(id int64) *Session { return m.sessions[id] }
 
 // Sessions returns all open sessions by id.
 func (m *Machine) Sessions() []*Session {
-	return slices.SortedFunc(maps.Values(m.sessions), func(a, b *Session) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
+	list := slices.Collect(maps.Values(m.sessions))
+	sortByID(list)
+	return list
+}
+
+func sortByID(sessions []*Session) {
+	slices.SortFunc(sessions, func(a, b *Session) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 // Lead notes that the log has reached term: zxids of that term start from 0.

@@ -2,7 +2,7 @@
 //
 // [Open] reads what is there and says what it found; the entries since the newest snapshot are then held in memory for
 // Raft ([Store] is a raft.Storage). [Store.Append] writes a batch and syncs it once: what it returned nil for is
-// durable. [Store.SaveSnapshot] writes a snapshot beside the log, forgets the entries that it makes needless and
+// durable. [Store.SaveSnapshot] writes a snapshot beside the log, as a stream, forgets the entries that it makes needless and
 // removes the files that nothing needs any more.
 //
 //	<folder>/log-<number>              segments of frames, in the order of their numbers

@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"strings"
 
 	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 )
 
 // Recovery is what Open found.
@@ -41,58 +39,6 @@ func files(dir, prefix string) ([]uint64, error) {
 }
 
 func fileName(prefix string, n uint64) string { return fmt.Sprintf("%s-%016x", prefix, n) }
-
-// snapshot is a snapshot file's content.
-type snapshot struct {
-	mark
-	conf *raftpb.ConfState // nil if the file is of a time when it was not written down
-	data []byte
-}
-
-// hasNodes is set in the index of a snapshot that says which nodes there were.
-const hasNodes = 1 << 63
-
-// readSnapshot reads a snapshot file: one frame of
-//
-//	uint64 index | uint64 term | uvarint length | ConfState of Raft | data
-func readSnapshot(path string) (snapshot, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return snapshot{}, err
-	}
-	payload, _, ok := cutFrame(b)
-	if !ok || len(payload) < 16 {
-		return snapshot{}, fmt.Errorf("%s is not whole", path)
-	}
-	index, term, data := binary.BigEndian.Uint64(payload), binary.BigEndian.Uint64(payload[8:]), payload[16:]
-	found := snapshot{mark: mark{index &^ hasNodes, term}, data: data}
-	if index&hasNodes == 0 {
-		return found, nil
-	}
-	r := &reader{b: data}
-	nodes := r.bytes(r.uvarint())
-	found.conf, found.data = &raftpb.ConfState{}, r.b
-	if r.bad || proto.Unmarshal(nodes, found.conf) != nil {
-		return snapshot{}, fmt.Errorf("%s is unreadable", path)
-	}
-	return found, nil
-}
-
-// newestSnapshot reads the newest snapshot that is whole and names those that are not.
-func newestSnapshot(dir string) (found snapshot, skipped []string, err error) {
-	numbers, err := files(dir, "snapshot")
-	if err != nil {
-		return found, nil, err
-	}
-	for _, n := range slices.Backward(numbers) {
-		path := filepath.Join(dir, fileName("snapshot", n))
-		if found, err = readSnapshot(path); err == nil {
-			return found, skipped, nil
-		}
-		skipped = append(skipped, path)
-	}
-	return snapshot{}, skipped, nil
-}
 
 // history is what the segments of the log add up to.
 type history struct {

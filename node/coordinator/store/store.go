@@ -1,22 +1,17 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"log/slog"
-	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 )
 
 // Config says where and how much to keep.
@@ -49,6 +44,8 @@ type Store struct {
 	state *raftpb.HardState // as it was found
 	conf  *raftpb.ConfState // as it was at the snapshot that was found
 
+	newest atomic.Pointer[raftpb.Snapshot] // on disk; nil if there is none
+
 	mu       sync.Mutex // guards the file; held by Append and while files are removed
 	file     *os.File
 	size     int64     // of the frames in it
@@ -72,6 +69,9 @@ func Open(cfg Config, genesis *raftpb.ConfState) (*Store, Recovery, error) {
 			return nil, Recovery{}, err
 		}
 	}
+	if err := removeUnfinished(cfg.SnapshotDir); err != nil {
+		return nil, Recovery{}, err
+	}
 	snap, skipped, err := newestSnapshot(cfg.SnapshotDir)
 	if err != nil {
 		return nil, Recovery{}, err
@@ -92,6 +92,7 @@ func Open(cfg Config, genesis *raftpb.ConfState) (*Store, Recovery, error) {
 		s.conf = snap.conf
 	}
 	if snap.index > 0 {
+		s.saved(meta(snap.mark, s.conf))
 		if err := s.MemoryStorage.ApplySnapshot(meta(snap.mark, s.conf)); err != nil {
 			return nil, Recovery{}, err
 		}
@@ -199,7 +200,7 @@ func (s *Store) reserve(size int64) error {
 type Batch struct {
 	State    *raftpb.HardState
 	Entries  []*raftpb.Entry
-	Snapshot *raftpb.Snapshot // from the leader
+	Snapshot *raftpb.Snapshot // from the leader; its data is the name that Receive gave it
 }
 
 // Append makes batches durable, in their order, with one sync; with none if all they bring is a commit index.
@@ -289,50 +290,9 @@ func appendTail(entries, next []*raftpb.Entry) []*raftpb.Entry {
 	return append(entries, next...)
 }
 
-// install keeps a snapshot that the leader sent.
-func (s *Store) install(snap *raftpb.Snapshot) error {
-	m := mark{snap.GetMetadata().GetIndex(), snap.GetMetadata().GetTerm()}
-	conf := snap.GetMetadata().GetConfState()
-	if err := s.writeSnapshot(m, conf, snap.GetData()); err != nil {
-		return err
-	}
-	s.reached(m.index)
-	if err := s.write(appendMark(nil, m)); err != nil {
-		return err
-	}
-	return s.MemoryStorage.ApplySnapshot(meta(m, conf))
-}
-
 // InitialState implements raft.Storage.
 func (s *Store) InitialState() (*raftpb.HardState, *raftpb.ConfState, error) {
 	return s.state, s.conf, nil
-}
-
-// Snapshot implements raft.Storage: it reads the newest snapshot from disk.
-func (s *Store) Snapshot() (*raftpb.Snapshot, error) {
-	found, _, err := newestSnapshot(s.cfg.SnapshotDir)
-	if err != nil || found.index == 0 {
-		s.cfg.Log.Warn("no snapshot to send", "err", err)
-		return nil, raft.ErrSnapshotTemporarilyUnavailable
-	}
-	snap := meta(found.mark, found.conf)
-	if found.conf == nil {
-		snap.Metadata.ConfState = s.conf
-	}
-	snap.Data = found.data
-	return snap, nil
-}
-
-// Latest returns the state of the newest snapshot and its index, nil and 0 if there is none.
-func (s *Store) Latest() ([]byte, uint64, error) {
-	found, _, err := newestSnapshot(s.cfg.SnapshotDir)
-	return found.data, found.index, err
-}
-
-func meta(m mark, conf *raftpb.ConfState) *raftpb.Snapshot {
-	return &raftpb.Snapshot{Metadata: &raftpb.SnapshotMetadata{
-		Index: proto.Uint64(m.index), Term: proto.Uint64(m.term), ConfState: conf,
-	}}
 }
 
 // Close syncs and closes the log.
@@ -347,117 +307,6 @@ func (s *Store) Close() error {
 		s.failed = os.ErrClosed
 	}
 	return errors.Join(err, s.file.Truncate(s.size), s.file.Close())
-}
-
-// SaveSnapshot keeps data, the state after entry index, with the nodes of the ensemble as they are then, and removes
-// what it makes needless. If the nodes have changed since the last one (whole), no earlier entry stays: who joins has to
-// begin with this snapshot.
-func (s *Store) SaveSnapshot(index uint64, conf *raftpb.ConfState, data []byte, whole bool) error {
-	term, err := s.Term(index)
-	if errors.Is(err, raft.ErrCompacted) {
-		return nil // the leader has sent a newer one meanwhile
-	}
-	if err != nil {
-		return fmt.Errorf("snapshot at %d: %w", index, err)
-	}
-	if err := s.writeSnapshot(mark{index, term}, conf, data); err != nil {
-		return fmt.Errorf("snapshot in %s: %w", s.cfg.SnapshotDir, err)
-	}
-	trailing := uint64(0)
-	if !whole {
-		trailing = s.trailing(index)
-	}
-	if err := s.Compact(index - trailing); err != nil && !errors.Is(err, raft.ErrCompacted) {
-		return err
-	}
-	if s.cfg.PurgeEvery == Never || time.Since(s.purged) < s.cfg.PurgeEvery {
-		return nil
-	}
-	s.purged = time.Now()
-	return s.purge()
-}
-
-// trailing counts the entries up to index that stay in memory for followers that lag a little.
-func (s *Store) trailing(index uint64) uint64 {
-	first, err := s.FirstIndex()
-	if err != nil || first > index {
-		return 0
-	}
-	entries, err := s.Entries(first, index+1, math.MaxUint64)
-	if err != nil {
-		return 0
-	}
-	count, size := uint64(0), 0
-	for _, e := range slices.Backward(entries) {
-		if size += len(e.GetData()); count == s.cfg.Trailing || size > trailingBytes {
-			break
-		}
-		count++
-	}
-	return count
-}
-
-func (s *Store) writeSnapshot(m mark, conf *raftpb.ConfState, data []byte) error {
-	nodes, err := proto.Marshal(conf)
-	if err != nil {
-		return err
-	}
-	head := make([]byte, 0, 32+len(nodes))
-	head = binary.BigEndian.AppendUint64(head, m.index|hasNodes)
-	head = binary.BigEndian.AppendUint64(head, m.term)
-	head = binary.AppendUvarint(head, uint64(len(nodes)))
-	head = append(head, nodes...)
-	// The frame of both, without a copy of the state, which may be large.
-	frame := binary.BigEndian.AppendUint32(nil, uint32(len(head)+len(data)))
-	frame = binary.BigEndian.AppendUint32(frame, crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, data))
-	return replaceFile(s.cfg.SnapshotDir, fileName("snapshot", m.index), append(frame, head...), data)
-}
-
-// purge removes the oldest snapshots, and the segments that no remaining snapshot needs.
-func (s *Store) purge() error {
-	snapshots, err := files(s.cfg.SnapshotDir, "snapshot")
-	if err != nil {
-		return err
-	}
-	for len(snapshots) > max(1, s.cfg.Snapshots) {
-		if err := os.Remove(filepath.Join(s.cfg.SnapshotDir, fileName("snapshot", snapshots[0]))); err != nil {
-			return err
-		}
-		snapshots = snapshots[1:]
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for len(s.segments) > 1 && s.segments[0].last <= snapshots[0] {
-		if err := os.Remove(filepath.Join(s.cfg.LogDir, fileName("log", s.segments[0].number))); err != nil {
-			return err
-		}
-		s.segments = s.segments[1:]
-	}
-	return nil
-}
-
-// replaceFile writes a file so that it is there whole or not at all.
-func replaceFile(dir, name string, content ...[]byte) error {
-	f, err := os.CreateTemp(dir, name+".*.tmp")
-	if err != nil {
-		return err
-	}
-	for _, part := range content {
-		if err == nil {
-			_, err = f.Write(part)
-		}
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, name))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(dir)
 }
 
 func syncDir(dir string) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -51,6 +52,52 @@ func appendAll(t *testing.T, s *Store, batches ...Batch) {
 	if err := s.Append(batches); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// state is what a snapshot holds.
+type state string
+
+func text(format string, args ...any) state { return state(fmt.Sprintf(format, args...)) }
+
+func (s state) WriteTo(w io.Writer) (int64, error) {
+	n, err := io.WriteString(w, string(s))
+	return int64(n), err
+}
+
+// latest reads the newest snapshot.
+func latest(t *testing.T, s *Store) (string, uint64) {
+	t.Helper()
+	r, size, err := s.State(s.Latest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil || int64(len(b)) != size {
+		t.Errorf("%d bytes instead of %d, %v", len(b), size, err)
+	}
+	return string(b), s.Latest()
+}
+
+// sent is a snapshot of another node as it comes to s.
+func sent(t *testing.T, s *Store, m mark) *raftpb.Snapshot {
+	t.Helper()
+	other, _ := open(t, config(t.TempDir()))
+	if err := other.writeSnapshot(m, trio, text("theirs")); err != nil {
+		t.Fatal(err)
+	}
+	f, size, err := other.OpenSnapshot(m.index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	name, err := s.Receive(f, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap := meta(m, trio)
+	snap.Data = []byte(name)
+	return snap
 }
 
 // content is the log in memory as text: "term/index …".
@@ -172,7 +219,7 @@ func TestSnapshotsMakeOldSegmentsAndEntriesGo(t *testing.T) {
 	for i := range uint64(100) {
 		appendAll(t, s, Batch{State: hardState(1, 1, i), Entries: entries(1, i+1, i+1)})
 		if (i+1)%20 == 0 {
-			if err := s.SaveSnapshot(i+1, trio, fmt.Appendf(nil, "state %d", i+1), false); err != nil {
+			if err := s.SaveSnapshot(i+1, trio, text("state %d", i+1), false); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -187,8 +234,8 @@ func TestSnapshotsMakeOldSegmentsAndEntriesGo(t *testing.T) {
 	}
 	s.Close()
 	s, found := open(t, c)
-	if data, index, err := s.Latest(); string(data) != "state 100" || index != 100 || err != nil || found.SnapshotIndex != 100 {
-		t.Errorf("%q %d %v %+v", data, index, err, found)
+	if data, index := latest(t, s); data != "state 100" || index != 100 || found.SnapshotIndex != 100 {
+		t.Errorf("%q %d %+v", data, index, found)
 	}
 	s.Close()
 
@@ -209,14 +256,14 @@ func TestTheNodesAreThoseOfTheSnapshot(t *testing.T) {
 	s, _ := open(t, config(dir))
 	appendAll(t, s, Batch{State: hardState(1, 1, 3), Entries: entries(1, 1, 3)})
 	next := &raftpb.ConfState{Voters: []uint64{2, 3, 4}, Learners: []uint64{9}, VotersOutgoing: []uint64{1, 2, 3}, AutoLeave: new(true)}
-	if err := s.SaveSnapshot(2, next, []byte("state"), true); err != nil {
+	if err := s.SaveSnapshot(2, next, text("state"), true); err != nil {
 		t.Fatal(err)
 	}
 	if first, _ := s.FirstIndex(); first != 3 {
 		t.Errorf("the log goes on at %d", first)
 	}
 	sent, err := s.Snapshot()
-	if err != nil || !proto.Equal(sent.GetMetadata().GetConfState(), next) || string(sent.GetData()) != "state" {
+	if err != nil || !proto.Equal(sent.GetMetadata().GetConfState(), next) || sent.GetMetadata().GetIndex() != 2 {
 		t.Errorf("%v %v", sent, err)
 	}
 	s.Close()
@@ -224,8 +271,8 @@ func TestTheNodesAreThoseOfTheSnapshot(t *testing.T) {
 	if _, conf, err := s.InitialState(); err != nil || !proto.Equal(conf, next) {
 		t.Errorf("%v %v", conf, err)
 	}
-	if data, index, err := s.Latest(); string(data) != "state" || index != 2 || err != nil {
-		t.Errorf("%q %d %v", data, index, err)
+	if data, index := latest(t, s); data != "state" || index != 2 {
+		t.Errorf("%q %d", data, index)
 	}
 }
 
@@ -236,7 +283,7 @@ func TestOldSnapshotsGoWhenItIsTime(t *testing.T) {
 		s, _ := open(t, c)
 		save := func(index uint64) int {
 			appendAll(t, s, Batch{State: hardState(1, 1, index-1), Entries: entries(1, index, index)})
-			if err := s.SaveSnapshot(index, trio, nil, false); err != nil {
+			if err := s.SaveSnapshot(index, trio, text("state"), false); err != nil {
 				t.Fatal(err)
 			}
 			left, err := files(c.SnapshotDir, "snapshot")
@@ -260,8 +307,7 @@ func TestASnapshotOfTheLeaderReplacesTheLog(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, config(dir))
 	appendAll(t, s, Batch{Entries: entries(1, 1, 9)}) // never committed beyond 3
-	snap := meta(mark{6, 2}, trio)
-	snap.Data = []byte("theirs")
+	snap := sent(t, s, mark{6, 2})
 	appendAll(t, s, Batch{State: hardState(2, 0, 6), Snapshot: snap}, Batch{Entries: entries(2, 7, 8)})
 	for range 2 {
 		first, _ := s.FirstIndex()
@@ -271,9 +317,8 @@ func TestASnapshotOfTheLeaderReplacesTheLog(t *testing.T) {
 		if term, err := s.Term(6); term != 2 || err != nil {
 			t.Errorf("term of the snapshot: %d %v", term, err)
 		}
-		sent, err := s.Snapshot()
-		if err != nil || string(sent.GetData()) != "theirs" || sent.GetMetadata().GetIndex() != 6 {
-			t.Errorf("%v %v", sent, err)
+		if data, index := latest(t, s); data != "theirs" || index != 6 {
+			t.Errorf("%q %d", data, index)
 		}
 		s.Close()
 		s, _ = open(t, config(dir))
@@ -284,7 +329,7 @@ func TestACrashBetweenTheSnapshotAndItsMark(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, config(dir))
 	appendAll(t, s, Batch{Entries: entries(1, 1, 9)})
-	if err := s.writeSnapshot(mark{6, 2}, trio, []byte("theirs")); err != nil {
+	if err := s.writeSnapshot(mark{6, 2}, trio, text("theirs")); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
@@ -300,7 +345,7 @@ func TestALogThatEndsBeforeTheSnapshotGoesOnBehindIt(t *testing.T) {
 	dir := t.TempDir()
 	s, _ := open(t, config(dir))
 	appendAll(t, s, Batch{State: hardState(1, 1, 3), Entries: entries(1, 1, 5)})
-	if err := s.writeSnapshot(mark{9, 2}, trio, []byte("theirs")); err != nil {
+	if err := s.writeSnapshot(mark{9, 2}, trio, text("theirs")); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
@@ -334,11 +379,10 @@ func TestTheCommitIndexIsThatOfTheLogAndTheSnapshot(t *testing.T) {
 		c.SnapshotDir = filepath.Join(t.TempDir(), "snapshots")
 		s, _ := open(t, c)
 		appendAll(t, s, Batch{State: hardState(1, 1, 3), Entries: entries(1, 1, 5)})
-		if err := os.Remove(c.SnapshotDir); err != nil {
+		snap := sent(t, s, mark{9, 2})
+		if err := os.RemoveAll(c.SnapshotDir); err != nil {
 			t.Fatal(err)
 		}
-		snap := meta(mark{9, 2}, trio)
-		snap.Data = []byte("theirs")
 		if err := s.Append([]Batch{{State: hardState(2, 0, 9), Snapshot: snap}}); err == nil {
 			t.Fatal("the snapshot was written nowhere")
 		}
@@ -352,7 +396,7 @@ func TestTheCommitIndexIsThatOfTheLogAndTheSnapshot(t *testing.T) {
 		s, _ := open(t, c)
 		appendAll(t, s, Batch{State: hardState(1, 1, 0), Entries: entries(1, 1, 5)}, Batch{State: hardState(1, 1, 2)})
 		appendAll(t, s, Batch{State: hardState(1, 1, 4)})
-		if err := s.SaveSnapshot(4, trio, []byte("own"), false); err != nil {
+		if err := s.SaveSnapshot(4, trio, text("own"), false); err != nil {
 			t.Fatal(err)
 		}
 		s.file.Close()
@@ -442,7 +486,7 @@ func FuzzReplay(f *testing.F) {
 func FuzzSnapshotFile(f *testing.F) {
 	dir := f.TempDir()
 	s := &Store{cfg: config(dir)}
-	if err := s.writeSnapshot(mark{6, 2}, trio, []byte("state")); err != nil {
+	if err := s.writeSnapshot(mark{6, 2}, trio, text("state")); err != nil {
 		f.Fatal(err)
 	}
 	path := filepath.Join(dir, fileName("snapshot", 6))
@@ -457,9 +501,45 @@ func FuzzSnapshotFile(f *testing.F) {
 		if err := os.WriteFile(path, appendFrame(nil, payload), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		found, err := readSnapshot(path)
-		if err == nil && len(found.data) > len(payload) {
-			t.Errorf("%d bytes of %d", len(found.data), len(payload))
+		found, err := readWhole(path)
+		if err == nil && found.head > int64(frameHeader+len(payload)) {
+			t.Errorf("the state begins at %d of %d bytes", found.head, frameHeader+len(payload))
 		}
 	})
+}
+
+// A snapshot that does not arrive whole is none, and leaves nothing behind, whoever dies.
+func TestASnapshotArrivesWholeOrNotAtAll(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, config(dir))
+	other, _ := open(t, config(t.TempDir()))
+	if err := other.writeSnapshot(mark{6, 2}, trio, text("theirs")); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(filepath.Join(other.cfg.SnapshotDir, fileName("snapshot", 6)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range whole {
+		flipped := bytes.Clone(whole)
+		flipped[n] ^= 0x40
+		for what, b := range map[string][]byte{"cut": whole[:n], "flipped": flipped} {
+			if name, err := s.Receive(bytes.NewReader(b), int64(len(whole))); err == nil {
+				t.Errorf("%s at %d: taken as %s", what, n, name)
+			}
+		}
+	}
+	discarded, err := s.Receive(bytes.NewReader(whole), int64(len(whole)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Discard(discarded)
+	if _, err := s.Receive(bytes.NewReader(whole), int64(len(whole))); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	s, _ = open(t, config(dir))
+	if left, _ := filepath.Glob(filepath.Join(dir, "*snapshot*")); len(left) > 0 || s.Latest() != 0 {
+		t.Errorf("%v, newest %d", left, s.Latest())
+	}
 }

@@ -54,6 +54,6 @@ func validIPRange(s string) bool {
 
 // MayRead says whether a client that is known as who may read a znode; true for one that is not there.
 func (t *Tree) MayRead(path string, who []proto.ID) bool {
-	n, ok := t.nodes[path]
-	return !ok || Allowed(n.acl, proto.PermRead, who)
+	n := t.get(path)
+	return n == nil || Allowed(n.acl.list, proto.PermRead, who)
 }

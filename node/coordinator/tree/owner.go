@@ -43,7 +43,7 @@ func kindOf(owner int64) kind {
 // over says whether a container or a znode with a time to live has reached its end at a time in Unix milliseconds. A
 // container that never had a child stays: whoever made it may be about to use it.
 func (n *znode) over(time int64) bool {
-	if len(n.children) > 0 {
+	if n.children > 0 {
 		return false
 	}
 	switch kindOf(n.owner) {
@@ -59,7 +59,7 @@ func (n *znode) over(time int64) bool {
 func (t *Tree) Over(time int64) []string {
 	var paths []string
 	for path := range t.reapable {
-		if t.nodes[path].over(time) {
+		if t.get(path).over(time) {
 			paths = append(paths, path)
 		}
 	}
@@ -69,14 +69,13 @@ func (t *Tree) Over(time int64) []string {
 
 // Reap deletes a znode that has reached its end.
 func (x *Txn) Reap(path string) proto.Code {
-	n := x.tree.nodes[path]
+	n := x.tree.get(path)
 	if n == nil {
 		return proto.NoNode
 	}
 	if !n.over(x.time) {
 		return proto.NotEmpty
 	}
-	parentPath, _ := split(path)
-	x.remove(path, n, parentPath, x.tree.nodes[parentPath])
+	x.remove(path, n)
 	return proto.OK
 }

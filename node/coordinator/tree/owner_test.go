@@ -32,7 +32,7 @@ func TestContainersAndTTLZnodesEndWhenTheyAreLeftAlone(t *testing.T) {
 	over(1901, "/container", "/ttl")
 
 	var e proto.Encoder
-	tree.Encode(&e)
+	tree.Freeze().Encode(&e)
 	restored, err := Decode(proto.NewDecoder(e.B))
 	if err != nil || !slices.Equal(restored.Over(1901), tree.Over(1901)) {
 		t.Errorf("after a snapshot: %v %v", restored.Over(1901), err)

@@ -95,32 +95,27 @@ func (x *Txn) recount(of string) {
 	x.count(of, func(a amounts) {
 		clear(a)
 		a["count"], a["bytes"] = 0, 0
-		for path, n := range x.tree.nodes {
-			if path == of || strings.HasPrefix(path, of+"/") {
-				a["count"]++
-				a["bytes"] += int64(len(n.data))
-			}
+		if n := x.tree.get(of); n != nil {
+			a["count"], a["bytes"] = 1, int64(len(n.data))
+		}
+		for _, n := range x.tree.below(of) {
+			a["count"]++
+			a["bytes"] += int64(len(n.data))
 		}
 	})
 }
 
 func (x *Txn) count(of string, change func(amounts)) {
-	n := x.tree.nodes[quotaRoot+of+statsName]
+	path := quotaRoot + of + statsName
+	n := x.tree.get(path)
 	if n == nil {
 		return
 	}
 	a := parseAmounts(n.data)
 	change(a)
-	x.save(n)
-	x.replace(n, []byte(a.String()))
-}
-
-// replace sets a znode's data and keeps account of the tree's size.
-func (x *Txn) replace(n *znode, data []byte) {
-	grown := int64(len(data) - len(n.data))
-	x.tree.size += grown
-	x.undo = append(x.undo, func() { x.tree.size -= grown })
-	n.data = data
+	next := *n
+	next.data = []byte(a.String())
+	x.set(path, &next)
 }
 
 // afford says whether a hard limit allows a change at path.
@@ -132,7 +127,7 @@ func (x *Txn) afford(path string, znodes, bytes int) proto.Code {
 	if !ok {
 		return proto.OK
 	}
-	limits, stats := x.tree.nodes[quotaRoot+of+limitsName], x.tree.nodes[quotaRoot+of+statsName]
+	limits, stats := x.tree.get(quotaRoot+of+limitsName), x.tree.get(quotaRoot+of+statsName)
 	if stats == nil {
 		return proto.OK
 	}

@@ -232,7 +232,7 @@ func TestASnapshotIsTheWholeTree(t *testing.T) {
 	x := tree.Begin(8, 0, nil)
 	x.Create("/null", nil, proto.Anyone(), 0, 0)
 	var e proto.Encoder
-	tree.Encode(&e)
+	tree.Freeze().Encode(&e)
 	restored, err := Decode(proto.NewDecoder(e.B))
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +250,7 @@ func TestASnapshotIsTheWholeTree(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	var e proto.Encoder
-	New([]byte("config")).Encode(&e)
+	New([]byte("config")).Freeze().Encode(&e)
 	f.Add(e.B)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tree, err := Decode(proto.NewDecoder(b))
@@ -258,7 +258,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		var again proto.Encoder
-		tree.Encode(&again)
+		tree.Freeze().Encode(&again)
 		if second, err := Decode(proto.NewDecoder(again.B)); err != nil || second.Len() != tree.Len() {
 			t.Errorf("does not come back: %v", err)
 		}
@@ -268,7 +268,7 @@ func FuzzDecode(f *testing.F) {
 // dump is everything in a tree, by path.
 func dump(t *Tree) map[string]string {
 	all := map[string]string{}
-	for path := range t.nodes {
+	for _, path := range t.nodes.Keys() {
 		data, stat, _ := t.Data(path)
 		acl, _, _ := t.ACL(path)
 		names, _, _ := t.Children(path)

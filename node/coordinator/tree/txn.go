@@ -28,7 +28,13 @@ type Txn struct {
 	zxid int64
 	time int64 // Unix milliseconds
 	who  []proto.ID
-	undo []func()
+	undo []before
+}
+
+// before is what was at a path, nil for nothing.
+type before struct {
+	path  string
+	znode *znode
 }
 
 // Begin starts a change at time (Unix milliseconds) by a client that is known as who.
@@ -38,19 +44,15 @@ func (t *Tree) Begin(zxid, time int64, who []proto.ID) *Txn {
 
 // Rollback undoes everything that the transaction did.
 func (x *Txn) Rollback() {
-	for _, undo := range slices.Backward(x.undo) {
-		undo()
+	for _, was := range slices.Backward(x.undo) {
+		x.tree.set(was.path, was.znode)
 	}
 	x.undo, x.Events = nil, nil
 }
 
-// save notes how to bring back what is now in a node, its children aside.
-func (x *Txn) save(n *znode) {
-	was := *n
-	x.undo = append(x.undo, func() {
-		was.children = n.children
-		*n = was
-	})
+// set makes n the znode at path, none if it is nil.
+func (x *Txn) set(path string, n *znode) {
+	x.undo = append(x.undo, before{path, x.tree.set(path, n)})
 }
 
 // Create adds a znode and returns its path, which differs from path if flags has FlagSequential, and its state. With
@@ -91,9 +93,9 @@ func (x *Txn) create(path string, data []byte, acl []proto.ACL, sequential bool,
 		return "", proto.Stat{}, code
 	}
 	parentPath := cmp.Or(path[:cut], "/")
-	parent, ok := x.tree.nodes[parentPath]
+	parent := x.tree.get(parentPath)
 	switch {
-	case !ok:
+	case parent == nil:
 		return "", proto.Stat{}, proto.NoNode
 	case !x.allowed(parent, proto.PermCreate):
 		return "", proto.Stat{}, proto.NoAuth
@@ -104,7 +106,7 @@ func (x *Txn) create(path string, data []byte, acl []proto.ACL, sequential bool,
 	switch {
 	case !ValidPath(path):
 		return "", proto.Stat{}, proto.BadArguments
-	case x.tree.nodes[path] != nil:
+	case x.tree.get(path) != nil:
 		return "", proto.Stat{}, proto.NodeExists
 	}
 	if kindOf(parent.owner) == ephemeral {
@@ -117,13 +119,14 @@ func (x *Txn) create(path string, data []byte, acl []proto.ACL, sequential bool,
 		data: bytes.Clone(data), acl: x.tree.intern(acl), owner: owner,
 		czxid: x.zxid, mzxid: x.zxid, pzxid: x.zxid, ctime: x.time, mtime: x.time,
 	}
-	x.save(parent)
-	parent.cversion++
-	parent.pzxid = x.zxid
-	x.tree.put(path, n)
-	x.undo = append(x.undo, func() { x.tree.cut(path) })
+	above := *parent
+	above.cversion++
+	above.children++
+	above.pzxid = x.zxid
+	x.set(parentPath, &above)
+	x.set(path, n)
 	x.counted(path, len(data))
-	x.Events = append(x.Events, Event{proto.NodeCreated, path, n.acl}, Event{proto.NodeChildrenChanged, parentPath, parent.acl})
+	x.Events = append(x.Events, Event{proto.NodeCreated, path, n.acl.list}, Event{proto.NodeChildrenChanged, parentPath, above.acl.list})
 	return path, n.stat(), proto.OK
 }
 
@@ -133,7 +136,7 @@ func (x *Txn) Delete(path string, version int32) proto.Code {
 		return proto.BadArguments
 	}
 	parentPath, _ := split(path)
-	parent, node := x.tree.nodes[parentPath], x.tree.nodes[path]
+	parent, node := x.tree.get(parentPath), x.tree.get(path)
 	switch {
 	case parent == nil, node == nil:
 		return proto.NoNode
@@ -141,20 +144,22 @@ func (x *Txn) Delete(path string, version int32) proto.Code {
 		return proto.NoAuth
 	case version != -1 && version != node.version:
 		return proto.BadVersion
-	case len(node.children) > 0:
+	case node.children > 0:
 		return proto.NotEmpty
 	}
-	x.remove(path, node, parentPath, parent)
+	x.remove(path, node)
 	return proto.OK
 }
 
-func (x *Txn) remove(path string, node *znode, parentPath string, parent *znode) {
-	x.save(parent)
-	parent.pzxid = x.zxid
-	x.tree.cut(path)
-	x.undo = append(x.undo, func() { x.tree.put(path, node) })
+func (x *Txn) remove(path string, node *znode) {
+	parentPath, _ := split(path)
+	above := *x.tree.get(parentPath)
+	above.children--
+	above.pzxid = x.zxid
+	x.set(parentPath, &above)
+	x.set(path, nil)
 	x.charge(path, -1, -len(node.data))
-	x.Events = append(x.Events, Event{proto.NodeDeleted, path, node.acl}, Event{proto.NodeChildrenChanged, parentPath, parent.acl})
+	x.Events = append(x.Events, Event{proto.NodeDeleted, path, node.acl.list}, Event{proto.NodeChildrenChanged, parentPath, above.acl.list})
 }
 
 // SetData replaces a znode's data.
@@ -170,13 +175,13 @@ func (x *Txn) SetData(path string, data []byte, version int32) (proto.Stat, prot
 	if code := x.afford(path, 0, grown); code != proto.OK {
 		return proto.Stat{}, code
 	}
-	x.save(n)
-	x.replace(n, bytes.Clone(data))
+	next := *n
+	next.data, next.mzxid, next.mtime = bytes.Clone(data), x.zxid, x.time
+	next.version++
+	x.set(path, &next)
 	x.charge(path, 0, grown)
-	n.mzxid, n.mtime = x.zxid, x.time
-	n.version++
-	x.Events = append(x.Events, Event{proto.NodeDataChanged, path, n.acl})
-	return n.stat(), proto.OK
+	x.Events = append(x.Events, Event{proto.NodeDataChanged, path, n.acl.list})
+	return next.stat(), proto.OK
 }
 
 // SetACL replaces a znode's ACL.
@@ -195,10 +200,11 @@ func (x *Txn) SetACL(path string, acl []proto.ACL, version int32) (proto.Stat, p
 	case version != -1 && version != n.aversion:
 		return proto.Stat{}, proto.BadVersion
 	}
-	x.save(n)
-	n.acl = x.tree.intern(acl)
-	n.aversion++
-	return n.stat(), proto.OK
+	next := *n
+	next.acl = x.tree.intern(acl)
+	next.aversion++
+	x.set(path, &next)
+	return next.stat(), proto.OK
 }
 
 // Check fails if the znode is not there or has another version; -1 is any version.
@@ -216,8 +222,7 @@ func (x *Txn) Check(path string, version int32) proto.Code {
 // DropSession removes the ephemerals of a session.
 func (x *Txn) DropSession(session int64) {
 	for _, path := range slices.Sorted(maps.Keys(x.tree.ephemerals[session])) {
-		parentPath, _ := split(path)
-		x.remove(path, x.tree.nodes[path], parentPath, x.tree.nodes[parentPath])
+		x.remove(path, x.tree.get(path))
 	}
 }
 
@@ -225,9 +230,9 @@ func (x *Txn) find(path string, perm int32) (*znode, proto.Code) {
 	if !ValidPath(path) {
 		return nil, proto.BadArguments
 	}
-	n, ok := x.tree.nodes[path]
+	n := x.tree.get(path)
 	switch {
-	case !ok:
+	case n == nil:
 		return nil, proto.NoNode
 	case !x.allowed(n, perm):
 		return nil, proto.NoAuth
@@ -235,7 +240,7 @@ func (x *Txn) find(path string, perm int32) (*znode, proto.Code) {
 	return n, proto.OK
 }
 
-func (x *Txn) allowed(n *znode, perm int32) bool { return x.Free || Allowed(n.acl, perm, x.who) }
+func (x *Txn) allowed(n *znode, perm int32) bool { return x.Free || Allowed(n.acl.list, perm, x.who) }
 
 // fixACL checks an ACL and puts the client's identities in the place of the scheme "auth".
 func (x *Txn) fixACL(acl []proto.ACL) ([]proto.ACL, proto.Code) {
