@@ -86,11 +86,13 @@ func (p *player) note(format string, args ...any) {
 	p.lines = append(p.lines, fmt.Sprintf(format, args...))
 }
 
+// zxid prints a zxid relative to the base, without its epoch: how often an ensemble elected before it settled is
+// nothing to compare.
 func (p *player) zxid(z int64) string {
 	if z <= 0 {
 		return strconv.FormatInt(z, 10)
 	}
-	return "z" + strconv.FormatInt(z-p.base, 10)
+	return "z" + strconv.FormatInt(z&0xffffffff-p.base&0xffffffff, 10)
 }
 
 // do sends one request and notes everything up to its reply.

@@ -39,7 +39,8 @@ func playReconfig(t *testing.T, e *ensemble) []string {
 	p := &player{t: t, addr: e.nodes[0].client, clients: map[string]*rawClient{}, sessions: map[int64]string{}}
 	p.open("a")
 	p.create("a", "/first", "", 0)
-	show := p.showMembers(e)
+	var version int64 // of the members, as last shown
+	show := p.showMembers(&version)
 	get := func() { p.read("a", proto.OpGetData, tree.ConfigPath, true, both(show, showStat)) }
 	ask := func(what, joining, leaving, all string, version int64) {
 		p.do("a", "reconfig "+what, proto.OpReconfig, func(e *proto.Encoder) {
@@ -65,7 +66,7 @@ func playReconfig(t *testing.T, e *ensemble) []string {
 	ask("of all to two at one address", "", "", "server.1=10.9.8.7:1:2;3,server.2=10.9.8.7:1:2;3", 77)
 	ask("of too few", "", "2,3", "", -1)
 	ask("of all to nonsense", "", "", "servers=many", -1)
-	ask("that four joins", four, "", "", p.base&^0xffffffff)
+	ask("that four joins", four, "", "", version)
 	get()
 	ask("that five is where four is", strings.Replace(four, "server.4", "server.5", 1), "", "", -1)
 	get()
@@ -91,8 +92,8 @@ func playReconfig(t *testing.T, e *ensemble) []string {
 
 var versionText = regexp.MustCompile(`version=([0-9a-f]+)`)
 
-// showMembers prints the data of /zookeeper/config with names in the place of ports.
-func (p *player) showMembers(e *ensemble) shower {
+// showMembers prints the data of /zookeeper/config with names in the place of ports, and notes its version.
+func (p *player) showMembers(version *int64) shower {
 	names := map[string]string{}
 	return func(_ *player, d *proto.Decoder) string {
 		text := regexp.MustCompile(`:[0-9]+`).ReplaceAllStringFunc(string(d.Buffer()), func(port string) string {
@@ -102,8 +103,8 @@ func (p *player) showMembers(e *ensemble) shower {
 			return names[port]
 		})
 		return strconv.Quote(versionText.ReplaceAllStringFunc(text, func(s string) string {
-			v, _ := strconv.ParseInt(strings.TrimPrefix(s, "version="), 16, 64)
-			return "version=" + p.zxid(v)
+			*version, _ = strconv.ParseInt(strings.TrimPrefix(s, "version="), 16, 64)
+			return "version=" + p.zxid(*version)
 		}))
 	}
 }
