@@ -116,8 +116,8 @@ func TestEmbeddedBrokersOnApacheZooKeeper(t *testing.T) {
 }
 
 func TestAllApacheKeepsItsDataOverARestart(t *testing.T) {
-	// While it is down its ports are free, and a cluster of another test would take the usual ones.
-	port := strconv.Itoa(10_092 + 100*rand.IntN(18))
+	// While it is down its ports are free, and a cluster of another test would take the usual ones or those up to 900 above.
+	port := strconv.Itoa(11_792 + 100*rand.IntN(23))
 	c := startApache(t, need.Kafka3, "--engine", "apache", "--brokers", "1", "--coordinators", "1", "--port", port)
 	c.created("orders", 1)
 	c.produced("orders")
