@@ -152,10 +152,6 @@ func (c *contender) leavesControl(broker string) {
 	}
 }
 
-type silent struct{}
-
-func (silent) Printf(string, ...any) {}
-
 // sessionEnd tells when the znode of a broker's registration goes.
 func (c *contender) sessionEnd(id int32) <-chan time.Time {
 	session, _, err := zk.Connect(strings.Split(c.Status().ZooKeeper, ","), 10*time.Second, zk.WithLogger(silent{}))
