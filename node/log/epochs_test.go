@@ -162,8 +162,8 @@ func TestEpochsSurvive(t *testing.T) {
 		saved(l)
 	})
 	t.Run("a clean end", func(t *testing.T) {
-		d, l := grown()
-		_, l = restart(t, d, small())
+		d, _ := grown()
+		_, l := restart(t, d, small())
 		saved(l)
 		if !slices.Equal(l.epochs, want) {
 			t.Fatal(l.epochs)
