@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"kdrill/testdata/freeport"
 
 	"github.com/go-zookeeper/zk"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -24,16 +25,11 @@ import (
 // serveZooKeeper runs a coordinator with these settings until the test ends.
 func serveZooKeeper(t *testing.T, settings ...string) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(address)
+	at := freeport.One(t)
+	address = fmt.Sprintf("127.0.0.1:%d", at)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "zoo.cfg")
-	config := fmt.Sprintf("dataDir=%s\nclientPortAddress=127.0.0.1\nclientPort=%s\n%s\n", dir, port, strings.Join(settings, "\n"))
+	config := fmt.Sprintf("dataDir=%s\nclientPortAddress=127.0.0.1\nclientPort=%d\n%s\n", dir, at, strings.Join(settings, "\n"))
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

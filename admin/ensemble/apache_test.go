@@ -5,13 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
+
+	"kdrill/testdata/freeport"
 
 	"github.com/go-zookeeper/zk"
 
@@ -21,17 +23,9 @@ import (
 // TestApacheZooKeeperTellsWhatItsConfigurationAllows asks a real one that allows srvr, cons and mntr, and has an admin server.
 func TestApacheZooKeeperTellsWhatItsConfigurationAllows(t *testing.T) {
 	command := need.ZooKeeper(t)
-	ports := make([]string, 2)
-	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, ports[i], _ = net.SplitHostPort(l.Addr().String())
-		l.Close()
-	}
+	ports := freeport.Find(t, 2)
 	dir := t.TempDir()
-	config := fmt.Sprintf("tickTime=2000\ndataDir=%s\nclientPort=%s\nclientPortAddress=127.0.0.1\nadmin.serverPort=%s\n4lw.commands.whitelist=srvr, cons, mntr\n", dir, ports[0], ports[1])
+	config := fmt.Sprintf("tickTime=2000\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nadmin.serverPort=%d\n4lw.commands.whitelist=srvr, cons, mntr\n", dir, ports[0], ports[1])
 	path := filepath.Join(dir, "zoo.cfg")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -49,7 +43,7 @@ func TestApacheZooKeeperTellsWhatItsConfigurationAllows(t *testing.T) {
 			t.Log(log.String())
 		}
 	}()
-	address := "127.0.0.1:" + ports[0]
+	address := fmt.Sprintf("127.0.0.1:%d", ports[0])
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	eventually := func(what string, holds func() bool) {
@@ -63,7 +57,7 @@ func TestApacheZooKeeperTellsWhatItsConfigurationAllows(t *testing.T) {
 		}
 	}
 	p := NewProber()
-	p.AdminPort = ports[1]
+	p.AdminPort = strconv.Itoa(ports[1])
 	eventually("it serves", func() bool { s, err := p.Server(ctx, address, false); return err == nil && s.Role == "standalone" })
 
 	client, err := Connect(Config{Servers: []string{address}, Timeout: 30 * time.Second})

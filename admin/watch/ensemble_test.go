@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"kdrill/testdata/freeport"
+
 	"github.com/go-zookeeper/zk"
 
 	"kdrill/node/coordinator"
@@ -30,9 +32,9 @@ func startEnsemble(t *testing.T, n int) *testEnsemble {
 	var servers strings.Builder
 	ports := make([]int, n)
 	for i := range n {
-		ports[i] = freePort(t)
+		ports[i] = freeport.One(t)
 		if n > 1 {
-			fmt.Fprintf(&servers, "server.%d=127.0.0.1:%d:%d\n", i+1, freePort(t), freePort(t))
+			fmt.Fprintf(&servers, "server.%d=127.0.0.1:%d:%d\n", i+1, freeport.One(t), freeport.One(t))
 		}
 	}
 	e := &testEnsemble{}
@@ -62,16 +64,6 @@ func startEnsemble(t *testing.T, n int) *testEnsemble {
 		e.proxies, e.addresses = append(e.proxies, p), append(e.addresses, p.Addr().String())
 	}
 	return e
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // client opens a session of its own.

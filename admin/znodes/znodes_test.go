@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +16,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"kdrill/testdata/freeport"
+
 	"github.com/go-zookeeper/zk"
 
 	"kdrill/admin/ensemble"
@@ -26,15 +27,10 @@ import (
 // serve runs one coordinator in this process and returns its address.
 func serve(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
+	at := freeport.One(t)
 	dir := t.TempDir()
 	config := filepath.Join(dir, "zoo.cfg")
-	text := fmt.Sprintf("tickTime=500\ndataDir=%s\nclientPortAddress=127.0.0.1\nclientPort=%d\n", dir, port)
+	text := fmt.Sprintf("tickTime=500\ndataDir=%s\nclientPortAddress=127.0.0.1\nclientPort=%d\n", dir, at)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +45,7 @@ func serve(t *testing.T) string {
 		stop()
 		running.Wait()
 	})
-	return fmt.Sprintf("127.0.0.1:%d", port)
+	return fmt.Sprintf("127.0.0.1:%d", at)
 }
 
 func dial(t *testing.T, connect string) *Client {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"kdrill/testdata/freeport"
+
 	"github.com/go-zookeeper/zk"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -22,7 +24,7 @@ import (
 
 // testChroot runs a cluster of one broker below a chroot of the same coordinators.
 func (c *testCluster) testChroot(t *testing.T) {
-	port := freePorts(t, 1)[0]
+	port := freeport.One(t)
 	path := filepath.Join(t.TempDir(), "server.properties")
 	text := fmt.Sprintf("broker.id=1\nlisteners=PLAINTEXT://127.0.0.1:%d\nlog.dirs=%s\nzookeeper.connect=%s/kafka/one\nzookeeper.session.timeout.ms=2000\n",
 		port, t.TempDir(), c.zookeeper)

@@ -23,6 +23,7 @@ import (
 
 	"kdrill/node/coordinator"
 	"kdrill/node/wire"
+	"kdrill/testdata/freeport"
 	"kdrill/testdata/lifeline"
 	"kdrill/testdata/races"
 )
@@ -85,7 +86,7 @@ func startClusterWith(t testing.TB, coordinators, brokers int, with func(c *test
 	t.Helper()
 	c := &testCluster{t: t, dir: t.TempDir(), brokers: map[int32]*testNode{}}
 	t.Cleanup(c.end)
-	ports := freePorts(t, 2*coordinators+brokers)
+	ports := freeport.Find(t, 2*coordinators+brokers)
 	var members strings.Builder
 	for i := range coordinators {
 		fmt.Fprintf(&members, "server.%d=127.0.0.1:%d:%d\n", i+1, ports[i], ports[i])
@@ -325,20 +326,6 @@ func (c *testCluster) eventually(what string, holds func() bool) {
 			c.t.Fatalf("not within a minute: %s", what)
 		}
 	}
-}
-
-// freePorts finds ports that nobody listens on.
-func freePorts(t testing.TB, n int) (ports []int) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 // fourLetters asks a coordinator for one of its four-letter words.

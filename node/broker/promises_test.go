@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"kdrill/testdata/freeport"
+
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -92,7 +94,7 @@ func TestPromisesAreKeptUnderFaults(t *testing.T) {
 
 // linked has other nodes reach a broker, and it reach the coordinators, by links.
 func (s *suffering) linked(c *testCluster, id int32, properties string) string {
-	inner := freePorts(c.t, 1)[0]
+	inner := freeport.One(c.t)
 	s.replication[id] = newLink(c.t, fmt.Sprint("127.0.0.1:", inner))
 	s.sessions[id] = newLink(c.t, strings.Split(c.zookeeper, ",")...)
 	var text strings.Builder

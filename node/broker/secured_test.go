@@ -24,6 +24,8 @@ import (
 	"testing"
 	"time"
 
+	"kdrill/testdata/freeport"
+
 	"github.com/go-zookeeper/zk"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -122,7 +124,7 @@ func newSecured(t testing.TB, brokers int, more string) *securedCluster {
 	s := &securedCluster{authority: newAuthority(t, t.TempDir()), ports: map[string]map[int32]int{}}
 	store := s.issue(pkix.Name{CommonName: "broker", Organization: []string{"kdrill"}})
 	names := []string{"INTERNAL", "SCRAM", "MUTUAL", "SIMPLE"}
-	ports := freePorts(t, len(names)*brokers)
+	ports := freeport.Find(t, len(names)*brokers)
 	for i, name := range names {
 		s.ports[name] = map[int32]int{}
 		for id := range brokers {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"kdrill/testdata/freeport"
 )
 
 // fetch is the body of a page.
@@ -30,7 +32,7 @@ func fetch(t *testing.T, url string) string {
 // withPorts starts three nodes that each get a line of configuration with a free port of their own, and returns the
 // leader with its port.
 func withPorts(t *testing.T, line string, settings ...string) (leader *process, port int) {
-	ports := freePorts(t, 3)
+	ports := freeport.Find(t, 3)
 	e := newEnsemble(t, 3, settings...)
 	for i, p := range e.nodes {
 		path := filepath.Join(p.dir, "zoo.cfg")
@@ -148,7 +150,7 @@ func TestWatchesAreListedByClientAndByPath(t *testing.T) {
 
 func TestSyncsThatTakeLongAreCounted(t *testing.T) {
 	for setting, some := range map[string]bool{"fsync.warningthresholdms=-1": true, "fsync.warningthresholdms=600000": false} {
-		port := freePorts(t, 1)[0]
+		port := freeport.One(t)
 		e := startEnsemble(t, 1, setting, fmt.Sprintf("admin.serverPort=%d", port))
 		c := dial(t, e.nodes[0].client)
 		c.connect(time.Minute)

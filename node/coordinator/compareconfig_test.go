@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"kdrill/testdata/freeport"
+
 	"kdrill/node/coordinator/proto"
 	"kdrill/node/coordinator/tree"
 )
@@ -55,7 +57,7 @@ func playReconfig(t *testing.T, e *ensemble) []string {
 		}, both(show, showStat))
 	}
 	get()
-	ports := freePorts(t, 3)
+	ports := freeport.Find(t, 3)
 	four := fmt.Sprintf("server.4=127.0.0.1:%d:%d;%d", ports[0], ports[1], ports[2])
 	ask("without permission", four, "", "", -1)
 	p.auth("a", "digest", "super:secret")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/go-zookeeper/zk"
 
+	"kdrill/testdata/freeport"
 	"kdrill/testdata/lifeline"
 	"kdrill/testdata/races"
 )
@@ -94,7 +94,7 @@ func newEnsemble(t testing.TB, size int, settings ...string) *ensemble {
 		}
 	}
 	var members strings.Builder
-	ports := freePorts(t, 3*size)
+	ports := freeport.Find(t, 3*size)
 	for i := range size {
 		if size > 1 {
 			fmt.Fprintf(&members, "server.%d=127.0.0.1:%d:%d\n", i+1, ports[3*i+1], ports[3*i+2])
@@ -294,37 +294,6 @@ func writeFile(t testing.TB, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// given are ports that a test has, whose node may be down.
-var given = struct {
-	sync.Mutex
-	ports map[int]bool
-}{ports: map[int]bool{}}
-
-// freePorts are below those that the system gives to outgoing connections: one of these could otherwise hold the port of
-// a node that was killed, so that it cannot start again.
-func freePorts(t testing.TB, n int) []int {
-	t.Helper()
-	given.Lock()
-	defer given.Unlock()
-	var ports []int
-	for tries := 0; len(ports) < n; tries++ {
-		port := 12_000 + rand.IntN(20_000)
-		if given.ports[port] {
-			continue
-		}
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil && tries > 1000 {
-			t.Fatal(err)
-		}
-		if err == nil {
-			defer l.Close()
-			given.ports[port] = true
-			ports = append(ports, port)
-		}
-	}
-	return ports
 }
 
 func must[T any](t testing.TB) func(v T, err error) T {

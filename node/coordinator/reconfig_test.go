@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"kdrill/testdata/freeport"
+
 	"github.com/go-zookeeper/zk"
 
 	"kdrill/node/coordinator/proto"
@@ -22,7 +24,7 @@ func (e *ensemble) join(id int, settings ...string) *process {
 	e.t.Helper()
 	e.nodes = append(e.nodes, newEnsemble(e.t, 1, settings...).nodes[0])
 	p := e.nodes[len(e.nodes)-1]
-	ports := freePorts(e.t, 2)
+	ports := freeport.Find(e.t, 2)
 	p.id, p.server = id, fmt.Sprintf("server.%d=127.0.0.1:%d:%d", id, ports[0], ports[1])
 	path := filepath.Join(p.dir, "zoo.cfg")
 	b, err := os.ReadFile(path)
@@ -208,7 +210,7 @@ func TestAMemberMovesToOtherPorts(t *testing.T) {
 	stays.connect(2 * time.Minute)
 	stays.create("/before", 0)
 	c, _ := client(t, time.Minute, others[0].client, others[1].client)
-	ports := freePorts(t, 3)
+	ports := freeport.Find(t, 3)
 	mover.server, mover.client = fmt.Sprintf("server.%d=127.0.0.1:%d:%d", mover.id, ports[0], ports[1]), fmt.Sprintf("127.0.0.1:%d", ports[2])
 	if _, err := c.IncrementalReconfig([]string{fmt.Sprintf("%s;%d", mover.server, ports[2])}, nil, -1); err != nil {
 		t.Fatal(err)

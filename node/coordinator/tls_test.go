@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"kdrill/testdata/freeport"
+
 	"kdrill/node/coordinator/proto"
 )
 
@@ -43,7 +45,7 @@ func keyStore(t *testing.T) (path string, certificate tls.Certificate, pool *x50
 func TestTLSClientsNeedACertificateThatIsTrusted(t *testing.T) {
 	path, certificate, pool := keyStore(t)
 	_, stranger, _ := keyStore(t)
-	addr := fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1)[0])
+	addr := fmt.Sprintf("127.0.0.1:%d", freeport.One(t))
 	_, port, _ := net.SplitHostPort(addr)
 	startEnsemble(t, 1, "secureClientPort="+port, "ssl.keyStore.location="+path, "ssl.trustStore.location="+path)
 	open := func(own ...tls.Certificate) (*rawClient, error) {

@@ -5,12 +5,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"kdrill/testdata/freeport"
 
 	"github.com/go-zookeeper/zk"
 
@@ -20,7 +21,7 @@ import (
 // zooKeeper runs a coordinator for the time of a test and returns its address.
 func zooKeeper(t testing.TB) string {
 	t.Helper()
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), freeport.One(t)
 	config := fmt.Sprintf("tickTime=200\ndataDir=%s\nclientPort=%d\nmaxClientCnxns=0\nmaxSessionTimeout=60000\n", dir, port)
 	path := filepath.Join(dir, "zoo.cfg")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
@@ -41,16 +42,6 @@ func zooKeeper(t testing.TB) string {
 		t.Fatal("the coordinator does not serve after 20 s")
 	}
 	return fmt.Sprintf("127.0.0.1:%d", port)
-}
-
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // lineWatch closes seen when a line of a log contains text.
