@@ -13,13 +13,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"kdrill/testdata/races"
 )
 
 // TestMain makes the test binary the program that clusters in these tests are made of: "supervise" is the supervisor,
 // "node" is a small process that opens the ports of a node and answers probes.
 func TestMain(m *testing.M) {
 	if len(os.Args) < 2 || strings.HasPrefix(os.Args[1], "-test") {
-		os.Exit(m.Run())
+		os.Exit(races.Watched{Tests: m}.Run())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()

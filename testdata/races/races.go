@@ -23,7 +23,8 @@ func (w Watched) Run() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" log_path="+filepath.Join(dir, "race")))
+	// Unless told, every process with the detector waits for a second before it ends.
+	os.Setenv("GORACE", strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=20 log_path="+filepath.Join(dir, "race")))
 	status := w.Tests.Run()
 	reports, _ := filepath.Glob(filepath.Join(dir, "race.*"))
 	for _, name := range reports {

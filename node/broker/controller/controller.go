@@ -99,39 +99,39 @@ func (c *Controller) lead(ctx context.Context, t *term) error {
 // Active says whether this broker is the controller.
 func (c *Controller) Active() bool { return c.active.Load() != nil }
 
-// ask has the current term handle a request. It returns false if there is none, or it ended before the answer.
-func (c *Controller) ask(ctx context.Context, name string, handle func(*term) error) bool {
+// ask has the current term handle a request and returns its response; ok is false if there is no term, it ended before
+// the answer, or failed. The response is passed on, since the term may still be at work when nobody waits any more.
+func ask[R any](ctx context.Context, c *Controller, name string, handle func(*term) (R, error)) (resp R, ok bool) {
 	t := c.active.Load()
 	if t == nil {
-		return false
+		return resp, false
 	}
-	handled := make(chan error, 1)
+	type answer struct {
+		resp R
+		err  error
+	}
+	handled := make(chan answer, 1)
 	posted := t.post(ctx, name, func() error {
-		err := handle(t)
-		handled <- err
+		resp, err := handle(t)
+		handled <- answer{resp, err}
 		return err
 	})
 	if !posted {
-		return false
+		return resp, false
 	}
 	select {
-	case err := <-handled:
-		return err == nil
+	case a := <-handled:
+		return a.resp, a.err == nil
 	case <-t.ctx.Done():
-		return false
 	case <-ctx.Done():
-		return false
 	}
+	return resp, false
 }
 
 // AlterPartition lets a leader change the ISR of its partitions, versions 0 to 3.
 func (c *Controller) AlterPartition(ctx context.Context, req *kmsg.AlterPartitionRequest) *kmsg.AlterPartitionResponse {
-	var resp *kmsg.AlterPartitionResponse
-	handled := c.ask(ctx, "AlterPartition", func(t *term) (err error) {
-		resp, err = t.alterPartition(req)
-		return err
-	})
-	if !handled {
+	resp, ok := ask(ctx, c, "AlterPartition", func(t *term) (*kmsg.AlterPartitionResponse, error) { return t.alterPartition(req) })
+	if !ok {
 		resp = req.ResponseKind().(*kmsg.AlterPartitionResponse)
 		resp.ErrorCode = kerr.NotController.Code
 	}
@@ -141,12 +141,8 @@ func (c *Controller) AlterPartition(ctx context.Context, req *kmsg.AlterPartitio
 // ControlledShutdown moves leadership away from a broker that is about to stop, versions 0 to 3. The response lists
 // the partitions that nobody else can lead.
 func (c *Controller) ControlledShutdown(ctx context.Context, req *kmsg.ControlledShutdownRequest) *kmsg.ControlledShutdownResponse {
-	var resp *kmsg.ControlledShutdownResponse
-	handled := c.ask(ctx, "ControlledShutdown", func(t *term) (err error) {
-		resp, err = t.controlledShutdown(req)
-		return err
-	})
-	if !handled {
+	resp, ok := ask(ctx, c, "ControlledShutdown", func(t *term) (*kmsg.ControlledShutdownResponse, error) { return t.controlledShutdown(req) })
+	if !ok {
 		resp = req.ResponseKind().(*kmsg.ControlledShutdownResponse)
 		resp.ErrorCode = kerr.NotController.Code
 	}
@@ -155,12 +151,8 @@ func (c *Controller) ControlledShutdown(ctx context.Context, req *kmsg.Controlle
 
 // ElectLeaders elects preferred or unclean leaders, versions 0 to 2.
 func (c *Controller) ElectLeaders(ctx context.Context, req *kmsg.ElectLeadersRequest) *kmsg.ElectLeadersResponse {
-	var resp *kmsg.ElectLeadersResponse
-	handled := c.ask(ctx, "ElectLeaders", func(t *term) (err error) {
-		resp, err = t.electLeaders(req)
-		return err
-	})
-	if !handled {
+	resp, ok := ask(ctx, c, "ElectLeaders", func(t *term) (*kmsg.ElectLeadersResponse, error) { return t.electLeaders(req) })
+	if !ok {
 		resp = refuseElection(req)
 	}
 	return resp

@@ -66,36 +66,52 @@ func arrived(target []int32, s layout.PartitionState, live among) (layout.Partit
 
 // AlterPartitionAssignments starts reassignments, changes where they go, or cancels them. Version 0.
 func (c *Controller) AlterPartitionAssignments(ctx context.Context, req *kmsg.AlterPartitionAssignmentsRequest) *kmsg.AlterPartitionAssignmentsResponse {
-	resp := req.ResponseKind().(*kmsg.AlterPartitionAssignmentsResponse)
-	handled := c.ask(ctx, "AlterPartitionReassignments", func(t *term) error {
-		for _, asked := range req.Topics {
-			topic := kmsg.NewAlterPartitionAssignmentsResponseTopic()
-			topic.Topic = asked.Topic
-			for _, wish := range asked.Partitions {
-				p := kmsg.NewAlterPartitionAssignmentsResponseTopicPartition()
-				p.Partition = wish.Partition
-				code, err := t.reassign(t.view.partition(asked.Topic, wish.Partition), wish.Replicas)
-				if err != nil {
-					return err
-				}
-				if p.ErrorCode = code; code != 0 {
-					text := errorText(code)
-					p.ErrorMessage = &text
-				}
-				topic.Partitions = append(topic.Partitions, p)
-			}
-			resp.Topics = append(resp.Topics, topic)
-		}
-		return nil
+	resp, ok := ask(ctx, c, "AlterPartitionReassignments", func(t *term) (*kmsg.AlterPartitionAssignmentsResponse, error) {
+		return t.alterAssignments(req)
 	})
-	if !handled {
-		resp.ErrorCode, resp.Topics = kerr.NotController.Code, nil
+	if !ok {
+		resp = req.ResponseKind().(*kmsg.AlterPartitionAssignmentsResponse)
+		resp.ErrorCode = kerr.NotController.Code
 	}
 	return resp
 }
 
+func (t *term) alterAssignments(req *kmsg.AlterPartitionAssignmentsRequest) (*kmsg.AlterPartitionAssignmentsResponse, error) {
+	resp := req.ResponseKind().(*kmsg.AlterPartitionAssignmentsResponse)
+	for _, asked := range req.Topics {
+		topic := kmsg.NewAlterPartitionAssignmentsResponseTopic()
+		topic.Topic = asked.Topic
+		for _, wish := range asked.Partitions {
+			p := kmsg.NewAlterPartitionAssignmentsResponseTopicPartition()
+			p.Partition = wish.Partition
+			code, err := t.reassign(t.view.partition(asked.Topic, wish.Partition), wish.Replicas)
+			if err != nil {
+				return nil, err
+			}
+			if p.ErrorCode = code; code != 0 {
+				text := errorText(code)
+				p.ErrorMessage = &text
+			}
+			topic.Partitions = append(topic.Partitions, p)
+		}
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp, nil
+}
+
 // ListPartitionReassignments tells what is moving. Version 0.
 func (c *Controller) ListPartitionReassignments(ctx context.Context, req *kmsg.ListPartitionReassignmentsRequest) *kmsg.ListPartitionReassignmentsResponse {
+	resp, ok := ask(ctx, c, "ListPartitionReassignments", func(t *term) (*kmsg.ListPartitionReassignmentsResponse, error) {
+		return t.view.reassignments(req), nil
+	})
+	if !ok {
+		resp = req.ResponseKind().(*kmsg.ListPartitionReassignmentsResponse)
+		resp.ErrorCode = kerr.NotController.Code
+	}
+	return resp
+}
+
+func (v *view) reassignments(req *kmsg.ListPartitionReassignmentsRequest) *kmsg.ListPartitionReassignmentsResponse {
 	resp := req.ResponseKind().(*kmsg.ListPartitionReassignmentsResponse)
 	asked := map[layout.TopicPartition]bool{}
 	for _, t := range req.Topics {
@@ -103,26 +119,20 @@ func (c *Controller) ListPartitionReassignments(ctx context.Context, req *kmsg.L
 			asked[layout.TopicPartition{Topic: t.Topic, Partition: id}] = true
 		}
 	}
-	handled := c.ask(ctx, "ListPartitionReassignments", func(t *term) error {
-		for p := range t.view.partitions() {
-			if !p.placement().moving() || req.Topics != nil && !asked[p.TopicPartition] {
-				continue
-			}
-			if n := len(resp.Topics); n == 0 || resp.Topics[n-1].Topic != p.Topic {
-				topic := kmsg.NewListPartitionReassignmentsResponseTopic()
-				topic.Topic = p.Topic
-				resp.Topics = append(resp.Topics, topic)
-			}
-			topic := &resp.Topics[len(resp.Topics)-1]
-			part := kmsg.NewListPartitionReassignmentsResponseTopicPartition()
-			part.Partition, part.Replicas = p.Partition, slices.Clone(p.replicas)
-			part.AddingReplicas, part.RemovingReplicas = slices.Clone(p.adding), slices.Clone(p.removing)
-			topic.Partitions = append(topic.Partitions, part)
+	for p := range v.partitions() {
+		if !p.placement().moving() || req.Topics != nil && !asked[p.TopicPartition] {
+			continue
 		}
-		return nil
-	})
-	if !handled {
-		resp.ErrorCode, resp.Topics = kerr.NotController.Code, nil
+		if n := len(resp.Topics); n == 0 || resp.Topics[n-1].Topic != p.Topic {
+			topic := kmsg.NewListPartitionReassignmentsResponseTopic()
+			topic.Topic = p.Topic
+			resp.Topics = append(resp.Topics, topic)
+		}
+		topic := &resp.Topics[len(resp.Topics)-1]
+		part := kmsg.NewListPartitionReassignmentsResponseTopicPartition()
+		part.Partition, part.Replicas = p.Partition, slices.Clone(p.replicas)
+		part.AddingReplicas, part.RemovingReplicas = slices.Clone(p.adding), slices.Clone(p.removing)
+		topic.Partitions = append(topic.Partitions, part)
 	}
 	return resp
 }

@@ -18,12 +18,7 @@ type Status struct {
 
 // Status asks the active controller; false if this broker is not, or it does not answer while ctx lasts.
 func (c *Controller) Status(ctx context.Context) (Status, bool) {
-	var s Status
-	answered := c.ask(ctx, "status", func(t *term) error {
-		s = t.view.status()
-		return nil
-	})
-	return s, answered
+	return ask(ctx, c, "status", func(t *term) (Status, error) { return t.view.status(), nil })
 }
 
 func (v *view) status() Status {
