@@ -132,7 +132,7 @@ func TestTheStopwatchOfAKilledBroker(t *testing.T) {
 		{At: at(2101), Kind: KindLeader, Subject: "orders/0", Old: "broker-1", New: "broker-2"},
 		{At: at(2110), Kind: KindLeader, Subject: "orders/1", Old: "broker-2", New: "broker-3"}, // was not its own
 	}, func() *Snapshot { s := later(away); s.At = at(2200); return s }())
-	expect("led", "1 partition without a leader for 2.1 s; ISR full: waiting for broker-1", true, false)
+	expect("led", "1 partition led again after 2.1 s; ISR full: waiting for broker-1", true, false)
 
 	back := later(func(s *Snapshot) {
 		for i := range 3 {
@@ -142,7 +142,7 @@ func TestTheStopwatchOfAKilledBroker(t *testing.T) {
 	})
 	back.At = at(11900)
 	r = r.Observe([]Event{{At: at(11469), Kind: KindJoined, Subject: "broker-1"}}, back)
-	expect("back", "1 partition without a leader for 2.1 s; ISR full after 11.8 s", true, true)
+	expect("back", "1 partition led again after 2.1 s; ISR full after 11.8 s", true, true)
 	if r.InSync != 3 || r.Returned != 11469*time.Millisecond || r.Full != 11818*time.Millisecond {
 		t.Errorf("%+v", r)
 	}

@@ -321,7 +321,7 @@ func (r Recovery) Verdict() string {
 	case r.ToLead == 0:
 		return strings.TrimSuffix("no partition lost its leader; "+r.fullness(), "; ")
 	}
-	return fmt.Sprintf("%s without a leader for %s; %s", count(r.ToLead, "partition"), seconds(r.Unled()), r.fullness())
+	return fmt.Sprintf("%s led again after %s; %s", count(r.ToLead, "partition"), seconds(r.Unled()), r.fullness())
 }
 
 // ensemble is what the node of the fault votes in, if it is no broker.

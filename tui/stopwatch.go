@@ -140,7 +140,7 @@ func (w *stopwatch) lines(t themes.Theme, now time.Time, width int) []ui.Line {
 	newest := slices.Clone(w.clocks)
 	slices.Reverse(newest)
 	for _, c := range newest[:min(most, len(newest))] {
-		lines = append(lines, c.line(now))
+		lines = append(lines, c.line(now, width))
 	}
 	if more := len(newest) - most; more > 0 {
 		lines = append(lines, ui.Line{}.Gap(1).Dim("and "+ui.Plural(more, "more fault")))
@@ -149,9 +149,14 @@ func (w *stopwatch) lines(t themes.Theme, now time.Time, width int) []ui.Line {
 }
 
 // line is a clock beside others: what matters of it now.
-func (c *clock) line(now time.Time) ui.Line {
+func (c *clock) line(now time.Time, width int) ui.Line {
 	if !c.open() {
-		return ui.Line{}.Gap(1).Add(themes.Good, c.what()+", recovered").Text("  " + c.Verdict())
+		recovered := func(what string) ui.Line { return ui.Line{}.Gap(1).Add(themes.Good, what).Text("  " + c.Verdict()) }
+		line := recovered(c.what() + ", recovered")
+		if line.Width() > width { // how long it took matters most
+			line = recovered(c.what())
+		}
+		return line
 	}
 	line := ui.Line{}.Gap(1).Add(themes.Bad, c.what()).Dim("   " + ago(now.Sub(c.Fault.At)))
 	if c.waits() {
@@ -174,7 +179,7 @@ func (c *clock) remedy() string {
 // lines are a clock that is alone.
 func (c *clock) lines(t themes.Theme, now time.Time, width int) []ui.Line {
 	if !c.open() {
-		return []ui.Line{c.line(now)}
+		return []ui.Line{c.line(now, width)}
 	}
 	head := ui.Line{}.Gap(1).Add(themes.Bad, c.what()).Dim("   " + ago(now.Sub(c.Fault.At)))
 	if c.waits() {
