@@ -43,7 +43,8 @@ type Broker struct {
 	entities     *entities
 	quotas       *quota.Quotas
 	connections  *connections
-	acls         *acls // nil: everybody may do everything
+	acls         *acls   // nil: everybody may do everything
+	tokens       *tokens // nil: there are none
 	replicas     *replica.Replicas
 	controller   *controller.Controller
 	groups       *group.Coordinator
@@ -108,6 +109,7 @@ func (b *Broker) assemble(dirs *log.Dirs) {
 		Settings: controllerSettings(s), Log: b.loggers.named(controllerLogger),
 		UncleanLeaderElection: func() bool { return b.values().Bool("unclean.leader.election.enable") },
 	})
+	b.tokens = newTokens(b.zk, s.Values, b.controller.Active, b.log)
 	b.groups, b.transactions = b.newGroups(), b.newTransactions()
 	b.handlers, b.requests = b.routes(), newRequests()
 }
@@ -192,7 +194,7 @@ func (b *Broker) serve(ctx context.Context) error {
 		connections.Go(func() error { return b.server(b.settings.Listeners[i].Name).Serve(serving, l) })
 	}
 	parts.Go(connections.Wait)
-	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.tellFailures, b.configs.Run, b.acls.Run, b.registration.Run, b.groups.Run, b.transactions.Run, b.internals.Run} {
+	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.tellFailures, b.configs.Run, b.acls.Run, b.tokens.Run, b.registration.Run, b.groups.Run, b.transactions.Run, b.internals.Run} {
 		parts.Go(func() error { return run(alive) })
 	}
 	if b.web != nil {

@@ -11,7 +11,7 @@
 //
 // Where an authorizer is configured a guard stands before each handler: package authorizer decides, by lists in
 // ZooKeeper, what is taken out of a request. Credentials and quotas are configurations of users, clients and addresses;
-// package auth proves who is asking, package quota measures what for.
+// package auth proves who is asking, package quota measures what for. Delegation tokens are znodes of their own.
 //
 // A connection is a goroutine, and handlers run on it. The parts own their state and are safe to call from any
 // handler. What the broker keeps itself is immutable, atomic, or behind one small lock each.

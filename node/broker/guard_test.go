@@ -12,7 +12,7 @@ import (
 
 // Every request has a guard, or asks the rules itself, or may be asked by everybody.
 func TestEveryRequestIsGuarded(t *testing.T) {
-	asksItself := []int16{1, 3, 20, 60}
+	asksItself := []int16{1, 3, 20, 38, 39, 40, 41, 60}
 	forEverybody := []int16{17, 18, 36} // who one is comes before what one may
 	refusedAnyway := []int16{68, 69}    // need the new groups of Kafka 4
 	guards := map[int16]guard{}
@@ -24,7 +24,7 @@ func TestEveryRequestIsGuarded(t *testing.T) {
 		}
 		maps.Copy(guards, more)
 	}
-	notHere := []int16{38, 39, 40, 41, 58} // delegation tokens and Envelope are not implemented
+	notHere := []int16{58} // Envelope is not implemented
 	for _, api := range wire.Versions(func(int16) bool { return true }) {
 		other := slices.Contains(slices.Concat(asksItself, forEverybody, refusedAnyway, notHere), api.Key)
 		if guarded := guards[api.Key] != nil; guarded == other {

@@ -87,6 +87,11 @@ func (b *Broker) load(ctx context.Context, dirs *log.Dirs) error {
 			return fmt.Errorf("read access control lists: %w", err)
 		}
 	}
+	if b.tokens != nil {
+		if err := b.tokens.Load(ctx); err != nil {
+			return fmt.Errorf("read delegation tokens: %w", err)
+		}
+	}
 	b.replicas.Load()
 	return b.registration.register(ctx)
 }

@@ -18,6 +18,18 @@ import (
 // mechanismNumbers are how requests name SCRAM's mechanisms.
 var mechanismNumbers = map[int8]string{1: auth.ScramSHA256, 2: auth.ScramSHA512}
 
+// identity looks up who a name of SCRAM stands for.
+func (b *Broker) identity(mechanism, name string, byToken bool) (auth.Identity, bool) {
+	if !byToken {
+		c, ok := b.credential(mechanism, name)
+		return auth.Identity{Credential: c, User: name}, ok
+	}
+	if b.tokens == nil {
+		return auth.Identity{}, false
+	}
+	return b.tokens.cache.Identity(mechanism, name)
+}
+
 // credential looks up a user's credential.
 func (b *Broker) credential(mechanism, user string) (auth.Credential, bool) {
 	text, ok := b.entities.Value("users/"+layout.Sanitize(user), mechanism)

@@ -75,6 +75,7 @@ ssl.truststore.location=%s
 `, filepath.Join(s.dirOf(), "ca.pem"))))
 	tool("3\n4\n", "kafka.tools.ConsoleProducer", fmt.Sprintf("--bootstrap-server=127.0.0.1:%d", s.ports["SCRAM"][1]), "--producer.config", client, "--topic", "tools-1")
 	s.consume(t, "tools-1", 5)
+	s.toolTokens(t, tool, client)
 
 	// Quotas and credentials by way of the broker.
 	tool("", configs, bootstrap, "--alter", "--entity-type", "users", "--entity-name", "hal", "--entity-type", "clients", "--entity-default",

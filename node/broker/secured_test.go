@@ -143,6 +143,8 @@ func newSecured(t testing.TB, brokers int, more string) *securedCluster {
 authorizer.class.name=kafka.security.authorizer.AclAuthorizer
 super.users=User:broker;User:ANONYMOUS
 allow.everyone.if.no.acl.found=true
+delegation.token.secret.key=secret of all tokens
+delegation.token.expiry.check.interval.ms=500
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,INTERNAL:SASL_SSL,SCRAM:SASL_SSL,MUTUAL:SSL,SIMPLE:SASL_PLAINTEXT
 inter.broker.listener.name=INTERNAL
 sasl.mechanism.inter.broker.protocol=SCRAM-SHA-256
@@ -174,13 +176,32 @@ func (c *testCluster) seedCredential(user, password string) {
 	c.seed("/config/users/"+user, layout.Encode(layout.EntityConfiguration{Version: 1, Config: config}))
 }
 
-// seed makes a znode, and its parents, before there are brokers.
-func (c *testCluster) seed(path string, data []byte) {
+// znodes is a connection of its own to ZooKeeper.
+func (c *testCluster) znodes() *zk.Conn {
 	c.t.Helper()
 	conn, _, err := zk.Connect(strings.Split(c.zookeeper, ","), 5*time.Second, zk.WithLogger(zkLogger{discard()}))
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	return conn
+}
+
+// children are the names below a znode.
+func (c *testCluster) children(path string) []string {
+	c.t.Helper()
+	conn := c.znodes()
+	defer conn.Close()
+	names, _, err := conn.Children(path)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return names
+}
+
+// seed makes a znode, and its parents, before there are brokers.
+func (c *testCluster) seed(path string, data []byte) {
+	c.t.Helper()
+	conn := c.znodes()
 	defer conn.Close()
 	for i := range path {
 		if i > 0 && path[i] == '/' {
@@ -222,6 +243,7 @@ func TestSecuredBrokers(t *testing.T) {
 	t.Run("kcat", s.testKcatSecured)
 	t.Run("access control lists", s.testACLs)
 	t.Run("quotas", s.testQuotas)
+	t.Run("delegation tokens", s.testTokens)
 	t.Run("no secret is in a log", s.testLogs)
 }
 
@@ -397,7 +419,7 @@ func (s *securedCluster) testLogs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, secret := range []string{"between brokers", "alice's", "bobs", "meow", "stored_key", "PRIVATE KEY"} {
+		for _, secret := range []string{"between brokers", "alice's", "bobs", "meow", "secret of all tokens", "stored_key", "PRIVATE KEY"} {
 			if bytes.Contains(text, []byte(secret)) {
 				t.Errorf("the log of broker %d holds %q", id, secret)
 			}

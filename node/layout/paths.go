@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// The fixed paths of a cluster. Those that hold no data exist from the first broker's start on.
+// The fixed paths of a cluster. Those that hold no data exist from the first broker's start on, those of delegation tokens
+// from the first that has a key for them.
 const (
 	ClusterID             = "/cluster/id"
 	Controller            = "/controller"
@@ -25,6 +26,10 @@ const (
 	LogDirEventPrefix     = "/log_dir_event_notification/log_dir_event_"
 	ProducerIDBlock       = "/latest_producer_id_block"
 	Feature               = "/feature"
+
+	DelegationTokens            = "/delegation_token/tokens"
+	DelegationTokenChanges      = "/delegation_token/token_changes"
+	DelegationTokenChangePrefix = "/delegation_token/token_changes/token_change_"
 )
 
 // Persistent lists the paths that every broker makes sure of when it starts, parents first.
@@ -58,6 +63,9 @@ func Partition(topic string, partition int32) string {
 
 // State is the leader, epoch and isr of one partition.
 func State(topic string, partition int32) string { return Partition(topic, partition) + "/state" }
+
+// DelegationToken is what is known of one token.
+func DelegationToken(id string) string { return DelegationTokens + "/" + id }
 
 // DeleteTopic marks a topic for deletion.
 func DeleteTopic(name string) string { return DeleteTopics + "/" + name }

@@ -113,6 +113,19 @@ type LogDirEvent struct {
 	Event   int   `json:"event"`
 }
 
+// DelegationTokenInfo is the data of a token's znode. Principals are sanitized, times are milliseconds since 1970. What proves
+// a token is not in it.
+type DelegationTokenInfo struct {
+	Version         int      `json:"version"` // 3; before that the requester is the owner
+	Owner           string   `json:"owner"`
+	TokenRequester  string   `json:"tokenRequester,omitempty"`
+	Renewers        []string `json:"renewers"`
+	IssueTimestamp  int64    `json:"issueTimestamp"`
+	MaxTimestamp    int64    `json:"maxTimestamp"`
+	ExpiryTimestamp int64    `json:"expiryTimestamp"`
+	TokenID         string   `json:"tokenId"`
+}
+
 // TopicPartition names one partition in the lists under /admin.
 type TopicPartition struct {
 	Topic     string `json:"topic"`

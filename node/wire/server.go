@@ -42,6 +42,7 @@ type ConnInfo struct {
 	Remote, Local net.Addr
 	Listener      string // name of the listener it came in by
 	Principal     string // who authenticated, such as User:ANONYMOUS
+	ByToken       bool   // by a delegation token
 }
 
 // Host is the client's address without its port.

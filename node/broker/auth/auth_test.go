@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/hmac"
 	"crypto/pbkdf2"
 	"crypto/sha256"
 	"crypto/x509"
@@ -120,7 +121,9 @@ func TestCredentials(t *testing.T) {
 func TestScramIsThatOfTheRFC(t *testing.T) {
 	salt, _ := base64.StdEncoding.DecodeString("W22ZaJ0SNY7soEsUEjb6gQ==")
 	start := func() *scramServer {
-		s := newScramServer(ScramSHA256, func(_, user string) (Credential, bool) { return credentialOf("pencil", salt), user == "user" })
+		s := newScramServer(ScramSHA256, func(_, name string, token bool) (Identity, bool) {
+			return Identity{Credential: credentialOf("pencil", salt), User: name}, name == "user" && !token
+		})
 		s.nonce = func() string { return "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0" }
 		return s
 	}
@@ -152,6 +155,67 @@ func TestScramIsThatOfTheRFC(t *testing.T) {
 			t.Errorf("%q is answered with %q", wrong, got)
 		}
 	}
+}
+
+// TestTokensByScram lets a client in that shows a delegation token, until the token or the listener's patience ends.
+func TestTokensByScram(t *testing.T) {
+	for name, c := range map[string]struct {
+		extension string
+		patience  string
+		want      string // principal, by token, for how long
+	}{
+		"a token":                            {",tokenauth=true", "0", "User:alice true 900"},
+		"a token that outlasts the patience": {",x=y,tokenauth=TRUE", "500", "User:alice true 500"},
+		"a user of that name":                {",tokenauth=false", "0", "User:t0k3n false 0"},
+		"a user of that name, briefly":       {"", "500", "User:t0k3n false 500"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := time.UnixMilli(1_000_000)
+			info := new(wire.ConnInfo)
+			credential := CredentialOf(ScramSHA256, "secret", MinIterations)
+			a := &authenticator{listener: plainListener(t, props{"connections.max.reauth.ms": c.patience}), info: info, now: func() time.Time { return now }}
+			a.lookup = func(_, name string, token bool) (Identity, bool) {
+				if token {
+					return Identity{Credential: credential, User: "alice", Expires: now.Add(900 * time.Millisecond)}, name == "t0k3n"
+				}
+				return Identity{Credential: credential, User: name}, true
+			}
+			bare := "n=t0k3n,r=abc" + c.extension
+			conversation(a, hello(1, ScramSHA256), token("n,,"+bare))
+			last := "c=biws,r=" + a.scram.fullNonce
+			answer, err := a.Answer(token(last + ",p=" + proofOf(t, "secret", credential, bare+","+a.scram.first+","+last)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := fmt.Sprint(info.Principal, " ", info.ByToken, " ", answer.(*kmsg.SASLAuthenticateResponse).SessionLifetimeMillis)
+			if got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+			now = now.Add(time.Hour)
+			if err := a.Admit(); (err == nil) != strings.HasSuffix(c.want, " 0") {
+				t.Errorf("an hour later: %v", err)
+			}
+		})
+	}
+}
+
+// proofOf is the client's side of SCRAM-SHA-256.
+func proofOf(t *testing.T, password string, c Credential, signed string) string {
+	t.Helper()
+	salted, err := pbkdf2.Key(sha256.New, password, c.Salt, c.Iterations, sha256.Size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sign := func(key []byte, text string) []byte {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(text))
+		return mac.Sum(nil)
+	}
+	proof := sign(salted, "Client Key")
+	for i, b := range sign(c.StoredKey, signed) {
+		proof[i] ^= b
+	}
+	return base64.StdEncoding.EncodeToString(proof)
 }
 
 // props are properties of a test.
@@ -227,7 +291,7 @@ func TestConversations(t *testing.T) {
 		{"handshake alone", nil, []kmsg.Request{hello(1, ScramSHA256)}, "[ok]", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a := plainListener(t, c.more).Security(func(_, _ string) (Credential, bool) { return Credential{}, false }).SASL(new(wire.ConnInfo))
+			a := plainListener(t, c.more).Security(func(_, _ string, _ bool) (Identity, bool) { return Identity{}, false }).SASL(new(wire.ConnInfo))
 			if got := fmt.Sprint(conversation(a, c.steps...)); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
@@ -261,8 +325,8 @@ func TestTokensWithoutHeadersAndExpiry(t *testing.T) {
 func FuzzScram(f *testing.F) {
 	f.Add("n,,n=user,r=x", "c=biws,r=xy,p=YQ==")
 	f.Fuzz(func(t *testing.T, first, last string) {
-		s := newScramServer(ScramSHA512, func(string, string) (Credential, bool) {
-			return Credential{Salt: []byte("s"), StoredKey: make([]byte, 64), ServerKey: make([]byte, 64), Iterations: 4096}, true
+		s := newScramServer(ScramSHA512, func(string, string, bool) (Identity, bool) {
+			return Identity{Credential: Credential{Salt: []byte("s"), StoredKey: make([]byte, 64), ServerKey: make([]byte, 64), Iterations: 4096}}, true
 		})
 		if _, err := s.step(first); err != nil {
 			return

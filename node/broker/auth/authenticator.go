@@ -17,10 +17,10 @@ import (
 // authenticator is the SASL conversation of one connection: handshake, tokens, and all that again before the
 // authentication expires.
 type authenticator struct {
-	listener    *Listener
-	info        *wire.ConnInfo
-	credentials func(mechanism, user string) (Credential, bool)
-	now         func() time.Time
+	listener *Listener
+	info     *wire.ConnInfo
+	lookup   Lookup
+	now      func() time.Time
 
 	mechanism string // of the conversation that is under way, "" if none is
 	raw       bool   // its tokens have no headers
@@ -44,7 +44,7 @@ func (a *authenticator) Admit() error {
 	case a.mechanism != "":
 		return errors.New("the client is just authenticating again")
 	case !a.expires.IsZero() && !a.now().Before(a.expires):
-		return errors.New("the authentication expired (connections.max.reauth.ms), and the client did not authenticate again")
+		return errors.New("the authentication expired (connections.max.reauth.ms, or its delegation token), and the client did not authenticate again")
 	}
 	return nil
 }
@@ -76,7 +76,7 @@ func (a *authenticator) handshake(req *kmsg.SASLHandshakeRequest) (kmsg.Response
 	}
 	a.mechanism, a.raw = req.Mechanism, req.Version == 0
 	if isScram(a.mechanism) {
-		a.scram = newScramServer(a.mechanism, a.credentials)
+		a.scram = newScramServer(a.mechanism, a.lookup)
 	}
 	return resp, nil
 }
@@ -96,7 +96,7 @@ func (a *authenticator) authenticate(req *kmsg.SASLAuthenticateRequest) (kmsg.Re
 	}
 	resp.SASLAuthBytes = answer
 	if a.mechanism == "" && !a.expires.IsZero() {
-		resp.SessionLifetimeMillis = a.expires.Sub(a.now()).Milliseconds()
+		resp.SessionLifetimeMillis = max(a.expires.Sub(a.now()).Milliseconds(), 0)
 	}
 	return resp, nil
 }
@@ -114,34 +114,36 @@ func (a *authenticator) Token(token []byte) ([]byte, error) { return a.step(toke
 
 // step takes one token. The conversation is over when mechanism is empty again.
 func (a *authenticator) step(token []byte) (answer []byte, err error) {
-	user, done := "", true
+	who, byToken, done := Identity{}, false, true
 	if a.mechanism == Plain {
-		user, err = a.plain(token)
+		who.User, err = a.plain(token)
 		answer = []byte{}
 	} else {
 		var text string
 		text, err = a.scram.step(string(token))
-		user, done, answer = a.scram.user, a.scram.done, []byte(text)
+		who, byToken, done, answer = a.scram.identity, a.scram.token, a.scram.done, []byte(text)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("SASL %s: %w", a.mechanism, err)
 	}
 	if done {
-		return answer, a.prove(user)
+		return answer, a.prove(who, byToken)
 	}
 	return answer, nil
 }
 
-// prove ends a conversation: the client is who it says.
-func (a *authenticator) prove(user string) error {
-	principal := "User:" + user
+// prove ends a conversation: the client is who it says, until its token or the listener's patience ends.
+func (a *authenticator) prove(who Identity, byToken bool) error {
+	principal := "User:" + who.User
 	if a.proven != "" && principal != a.info.Principal {
 		return fmt.Errorf("the principal cannot change from %s to %s when a client authenticates again", a.info.Principal, principal)
 	}
-	a.info.Principal, a.proven = principal, a.mechanism
-	a.expires = time.Time{}
+	a.info.Principal, a.info.ByToken, a.proven = principal, byToken, a.mechanism
+	a.expires = who.Expires
 	if lifetime := a.listener.lifetimes[a.mechanism]; lifetime > 0 {
-		a.expires = a.now().Add(lifetime)
+		if most := a.now().Add(lifetime); a.expires.IsZero() || most.Before(a.expires) {
+			a.expires = most
+		}
 	}
 	a.mechanism, a.raw, a.scram = "", false, nil
 	return nil

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
@@ -9,6 +11,7 @@ import (
 	"hash"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Credential is what is kept of a password for SCRAM (RFC 5802). It does not tell the password.
@@ -16,6 +19,16 @@ type Credential struct {
 	Salt, StoredKey, ServerKey []byte
 	Iterations                 int
 }
+
+// Identity is who proves to be somebody by a credential.
+type Identity struct {
+	Credential
+	User    string    // the name of the principal
+	Expires time.Time // of a delegation token; zero: never
+}
+
+// Lookup finds who a name of SCRAM stands for: a user's, or that of a delegation token.
+type Lookup func(mechanism, name string, token bool) (Identity, bool)
 
 // Iterations of SCRAM that are allowed for new credentials.
 const (
@@ -41,6 +54,16 @@ func NewCredential(mechanism string, salt, salted []byte, iterations int) Creden
 	stored := h()
 	stored.Write(sum("Client Key"))
 	return Credential{Salt: salt, StoredKey: stored.Sum(nil), ServerKey: sum("Server Key"), Iterations: iterations}
+}
+
+// CredentialOf derives a credential from a password, with a salt of its own.
+func CredentialOf(mechanism, password string, iterations int) Credential {
+	salt := []byte(rand.Text())
+	salted, err := pbkdf2.Key(hashOf(mechanism), password, salt, iterations, hashOf(mechanism)().Size())
+	if err != nil {
+		panic(err) // only key lengths that FIPS 140 forbids
+	}
+	return NewCredential(mechanism, salt, salted, iterations)
 }
 
 // String is the form in ZooKeeper.

@@ -3,9 +3,9 @@
 // [ReadListener] turns the properties of one listener into what [wire.Server] follows: certificates, trusted
 // authorities, mechanisms, PLAIN's users. [Listener.Security] makes an [wire.Authenticator] for each connection, which
 // takes the requests of SASL and names the principal. [ReadDialer] is the other side: how this broker proves to others
-// who it is. SCRAM's credentials are znodes; [Credential] is their form, and the broker looks them up by a function.
+// who it is. SCRAM's credentials are znodes; [Credential] is their form, and the broker looks them up by a [Lookup], those of delegation tokens, too.
 //
 // Everything that was read is immutable. An authenticator belongs to the goroutine of its connection.
 //
-// Sources: KIP-12, KIP-43, KIP-84, KIP-152, KIP-368, KIP-371, KIP-651; RFC 2253, 4616, 5802.
+// Sources: KIP-12, KIP-43, KIP-48, KIP-84, KIP-152, KIP-368, KIP-371, KIP-651; RFC 2253, 4616, 5802.
 package auth

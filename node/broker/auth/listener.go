@@ -130,13 +130,13 @@ func readLogin(p Properties, mechanism string) (login, error) {
 	return l, nil
 }
 
-// Security is what a server of the listener follows. credentials looks up a user's SCRAM credential.
-func (l *Listener) Security(credentials func(mechanism, user string) (Credential, bool)) wire.Security {
+// Security is what a server of the listener follows.
+func (l *Listener) Security(lookup Lookup) wire.Security {
 	s := wire.Security{TLS: l.tls, FailureDelay: l.delay}
 	if usesSASL(l.Protocol) {
 		s.MaxReceive = l.maxReceive
 		s.SASL = func(info *wire.ConnInfo) wire.Authenticator {
-			return &authenticator{listener: l, info: info, credentials: credentials, now: time.Now}
+			return &authenticator{listener: l, info: info, lookup: lookup, now: time.Now}
 		}
 	} else if l.tls != nil {
 		s.Identify = l.identify

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,19 +14,19 @@ import (
 // because it has to be as lenient as Kafka: librdkafka before 2.3 puts its nonce in front of the broker's once more.
 type scramServer struct {
 	mechanism string
-	lookup    func(mechanism, user string) (Credential, bool)
+	lookup    Lookup
 	nonce     func() string // of the broker
 
-	user       string
-	gs2        string // header of the client's first message
-	bare       string // the rest of it
-	first      string // the broker's first message
-	fullNonce  string
-	credential Credential
-	done       bool
+	identity  Identity
+	token     bool
+	gs2       string // header of the client's first message
+	bare      string // the rest of it
+	first     string // the broker's first message
+	fullNonce string
+	done      bool
 }
 
-func newScramServer(mechanism string, lookup func(mechanism, user string) (Credential, bool)) *scramServer {
+func newScramServer(mechanism string, lookup Lookup) *scramServer {
 	return &scramServer{mechanism: mechanism, lookup: lookup, nonce: rand.Text}
 }
 
@@ -37,7 +38,8 @@ func (s *scramServer) step(message string) (answer string, err error) {
 	return s.finish(message)
 }
 
-// begin takes the client's first message: flag, [a=id], n=user, r=nonce.
+// begin takes the client's first message: flag, [a=id], n=user, r=nonce, perhaps tokenauth=true (KIP-48). With that the user
+// is a token's id.
 func (s *scramServer) begin(message string) (string, error) {
 	flag, rest, ok1 := strings.Cut(message, ",")
 	id, bare, ok2 := strings.Cut(rest, ",")
@@ -54,15 +56,26 @@ func (s *scramServer) begin(message string) (string, error) {
 	if id != "" && id != "a="+name {
 		return "", errors.New("the client asks for another's authorization id")
 	}
-	c, ok := s.lookup(s.mechanism, user)
-	if !ok {
+	s.token = asToken(fields[2:])
+	if s.identity, ok1 = s.lookup(s.mechanism, user, s.token); !ok1 {
+		if s.token {
+			return "", fmt.Errorf("there is no delegation token %q", user)
+		}
 		return "", fmt.Errorf("user %q has no credential", user)
 	}
-	s.user, s.credential = user, c
+	c := s.identity.Credential
 	s.gs2, s.bare = flag+","+id+",", bare
 	s.fullNonce = clientNonce + s.nonce()
 	s.first = fmt.Sprintf("r=%s,s=%s,i=%d", s.fullNonce, base64.StdEncoding.EncodeToString(c.Salt), c.Iterations)
 	return s.first, nil
+}
+
+// asToken says whether a client's extensions say that it has a delegation token.
+func asToken(extensions []string) bool {
+	return slices.ContainsFunc(extensions, func(e string) bool {
+		value, ok := strings.CutPrefix(e, "tokenauth=")
+		return ok && strings.EqualFold(value, "true")
+	})
 }
 
 // finish takes the client's last message: c=header, r=nonce, p=proof.
@@ -83,17 +96,17 @@ func (s *scramServer) finish(message string) (string, error) {
 		return "", errors.New("the last message has another nonce")
 	}
 	signed := []byte(s.bare + "," + s.first + "," + withoutProof)
-	signature := s.sign(s.credential.StoredKey, signed)
+	signature := s.sign(s.identity.StoredKey, signed)
 	for i := range proof {
 		proof[i] ^= signature[i] // the client's key
 	}
 	stored := hashOf(s.mechanism)()
 	stored.Write(proof)
-	if !hmac.Equal(stored.Sum(nil), s.credential.StoredKey) {
-		return "", fmt.Errorf("the password of user %q is wrong", s.user)
+	if !hmac.Equal(stored.Sum(nil), s.identity.StoredKey) {
+		return "", fmt.Errorf("the password of user %q is wrong", s.identity.User)
 	}
 	s.done = true
-	return "v=" + base64.StdEncoding.EncodeToString(s.sign(s.credential.ServerKey, signed)), nil
+	return "v=" + base64.StdEncoding.EncodeToString(s.sign(s.identity.ServerKey, signed)), nil
 }
 
 func (s *scramServer) sign(key, message []byte) []byte {
