@@ -32,7 +32,8 @@
 //
 // starts three coordinators and three brokers of each kind in turn. Apache's nodes take the small heaps that kdrill gives
 // them, and then those of Apache's own scripts (kdrill up --heap apache). Memory is what the processes have once all of them
-// serve, and again after they have idled. RSS counts the pages of the executable, which embedded nodes share, in each of them.
+// serve, and again after they have idled. RSS counts pages that several processes share, such as those of the executable, in
+// each of them; PSS divides them.
 //
 // # Many partitions
 //

@@ -1,8 +1,9 @@
 // Package memory decides how much garbage a node may hold before it is collected.
 //
-// A small node must not collect for every 2 MB that it allocates, which costs more than its work does, and a large one
-// must not take twice what it keeps. So the heap may always grow by [Room], and by half of what lives in it if that is
-// more. What the environment says in GOGC goes before.
+// A busy node must not collect for every 2 MB that it allocates, which costs more than its work does; one with nothing to do
+// must not keep garbage because there is room for it; and a large one must not take twice what it keeps. So the heap may always
+// grow by half of what lives in it, or by a room if that is more: [Room] while collections follow each other fast, a quarter of
+// it while they do not. What the environment says in GOGC goes before.
 package memory
 
 import (
@@ -10,43 +11,67 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
-// Room is what the heap may grow by between two collections, in bytes, whatever lives in it.
+// Room is what the heap of a busy node may grow by between two collections, in bytes, whatever lives in it.
 const Room = 16 << 20
+
+const leastRoom = Room / 4
 
 // Tune sets the pace of collections now and after each of them, as long as the process runs.
 func Tune() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	debug.SetGCPercent(mostPercent)
-	again(mostPercent)
+	p := pace{room: leastRoom, percent: 100, at: time.Now()} // the runtime's own 100 %, and its 4 MB
+	p.again()
 }
 
-// The runtime takes 4 MB for the least heap there is, so more than this would be more than Room.
-const (
-	mostPercent  = Room / (4 << 20) * 100
-	leastPercent = 50
-)
-
-// percent is the growth that live bytes are allowed, for [debug.SetGCPercent].
-func percent(live uint64) int {
-	return int(max(leastPercent, min(mostPercent, Room*100/max(live, 1))))
+// pace is how the heap may grow until the next collection.
+type pace struct {
+	room    int64
+	percent int       // as the runtime has it
+	cycles  uint64    // how many collections there were because the heap had grown
+	at      time.Time // when the last of them was
 }
 
 // again has the next collection set the pace anew: a collected object's finalizer runs after it.
-func again(now int) {
+func (p pace) again() {
 	runtime.SetFinalizer(&mark{}, func(*mark) {
-		sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/automatic:gc-cycles"}}
 		metrics.Read(sample)
-		next := percent(sample[0].Value.Uint64())
-		if d := next - now; d < -now/8 || d > now/8 || next == leastPercent && now != leastPercent { // it stops the world
-			debug.SetGCPercent(next)
-			now = next
+		if cycles := sample[1].Value.Uint64(); cycles != p.cycles {
+			now := time.Now()
+			p.room = room(p.room, now.Sub(p.at))
+			p.cycles, p.at = cycles, now
 		}
-		again(now)
+		next := percent(p.room, int64(sample[0].Value.Uint64()))
+		if d := next - p.percent; d < -p.percent/8 || d > p.percent/8 || next == leastPercent && d != 0 { // it stops the world
+			debug.SetGCPercent(next)
+			p.percent = next
+		}
+		p.again()
 	})
+}
+
+// room is what the heap may grow by, after what it was and the time that it lasted for.
+func room(was int64, lasted time.Duration) int64 {
+	switch {
+	case lasted < time.Second:
+		return min(2*was, Room)
+	case lasted > 5*time.Second:
+		return max(was/2, leastRoom)
+	}
+	return was
+}
+
+const leastPercent = 50
+
+// percent is the growth that live bytes are allowed, for [debug.SetGCPercent]. The runtime takes 4 MB for the least heap there
+// is, so it would give a smaller one more than its room.
+func percent(room, live int64) int {
+	return int(max(leastPercent, room*100/max(live, 4<<20)))
 }
 
 // mark is large enough to have a block of its own, which a finalizer needs.

@@ -14,6 +14,7 @@ import (
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
 	"golang.org/x/sync/errgroup"
 
 	"kdrill/node/coordinator/store"
@@ -108,7 +109,7 @@ type Node struct {
 // Status is what a node knows of its ensemble.
 type Status struct {
 	Role
-	Voters    int
+	Voters    int // while members change, those before and after
 	Synced    int // followers in step; only the leader knows
 	Listening int // nodes in step that have no vote
 }
@@ -354,19 +355,21 @@ func (n *Node) tick() {
 	n.publish()
 }
 
+// publish says how the quorum stands. It runs with every tick: Raft's own Status would copy what is in flight to each follower.
 func (n *Node) publish() {
-	s := Status{Role: n.role(), Voters: n.voters()}
-	if n.state == raft.StateLeader {
-		for id, p := range n.rn.Status().Progress {
-			switch {
-			case id == n.cfg.ID || !n.active(id):
-			case p.IsLearner:
-				s.Listening++
-			default:
+	s := Status{Role: n.role()}
+	n.rn.WithProgress(func(id uint64, kind raft.ProgressType, _ tracker.Progress) {
+		inStep := n.state == raft.StateLeader && id != n.cfg.ID && n.active(id)
+		switch {
+		case kind == raft.ProgressTypePeer:
+			s.Voters++
+			if inStep {
 				s.Synced++
 			}
+		case inStep:
+			s.Listening++
 		}
-	}
+	})
 	if s != *n.status.Load() {
 		n.status.Store(&s)
 	}
@@ -514,11 +517,11 @@ func (n *Node) transfer(except uint64) bool {
 		return false
 	}
 	var heir, match uint64
-	for id, p := range n.rn.Status().Progress {
-		if id != n.cfg.ID && id != except && !p.IsLearner && n.active(id) && p.Match > match {
+	n.rn.WithProgress(func(id uint64, kind raft.ProgressType, p tracker.Progress) {
+		if id != n.cfg.ID && id != except && kind == raft.ProgressTypePeer && n.active(id) && p.Match > match {
 			heir, match = id, p.Match
 		}
-	}
+	})
 	if heir == 0 {
 		return false
 	}
