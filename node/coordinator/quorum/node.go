@@ -92,7 +92,10 @@ type Node struct {
 	lostAt     int  // tick at which there was no leader any more
 	serving    bool // the applier is up, or about to be
 	catchingUp bool
+	due        int             // ticks that have passed and are not counted yet, see pass
+	behind     []mark          // what has to be read before they are
 	campaignAt int             // tick of an election ahead of time, 0 for none
+	heldBack   int             // until which tick such an election waits for another one
 	connected  map[uint64]bool // peers that this node has a connection to
 	reads      reads
 	heard      map[uint64]int  // tick of the last message of each peer
@@ -211,11 +214,7 @@ func (n *Node) loop(ctx, life context.Context) error {
 		select {
 		case <-timer.C:
 			passed := ticks
-			n.do(func() {
-				for range passed {
-					n.tick()
-				}
-			})
+			n.do(func() { n.pass(passed) })
 			ticks = n.pause()
 			timer.Reset(time.Duration(ticks) * n.cfg.Tick)
 		case <-n.hurry:
@@ -312,6 +311,7 @@ func (n *Node) turn(life context.Context) {
 	for _, event := range n.inbox.take() {
 		event()
 	}
+	n.count(false)
 	n.follow()
 	n.propose()
 	n.reads.ask(n)
@@ -334,12 +334,7 @@ func (n *Node) turn(life context.Context) {
 func (n *Node) tick() {
 	n.ticks++
 	n.rn.Tick()
-	if n.campaignAt > 0 && n.ticks >= n.campaignAt {
-		n.campaignAt = 0
-		if n.lead == 0 {
-			n.rn.Campaign()
-		}
-	}
+	n.campaign()
 	if n.serving && n.lead == 0 && n.ticks-n.lostAt > 2*n.cfg.ElectionTicks {
 		n.stopServing()
 	}
@@ -423,6 +418,7 @@ func (n *Node) dispatch(life context.Context, rd raft.Ready) {
 		case m.GetType() == raftpb.MsgSnap:
 			n.ship(life, m)
 		default:
+			n.granted(m)
 			n.transport.message(m)
 		}
 	}
@@ -431,6 +427,9 @@ func (n *Node) dispatch(life context.Context, rd raft.Ready) {
 // append has a message written. A commit index alone, for whose writing nobody waits, waits for the next one.
 func (n *Node) append(m *raftpb.Message) {
 	n.writes.leave(m)
+	for _, response := range m.GetResponses() {
+		n.granted(response)
+	}
 	if len(m.GetEntries()) > 0 {
 		n.syncing++
 	}
@@ -542,28 +541,6 @@ func (n *Node) ship(life context.Context, m *raftpb.Message) {
 func (n *Node) active(id uint64) bool {
 	at, ever := n.heard[id]
 	return ever && n.connected[id] && n.ticks-at <= 2*n.cfg.ElectionTicks
-}
-
-// early makes this node stand for election soon if there is no leader then. The nodes take turns, so that they do
-// not split the vote.
-func (n *Node) early(except uint64) {
-	if n.campaignAt > 0 || n.lead != 0 {
-		return
-	}
-	voters, rank, reached := n.rn.Status().Config.Voters.IDs(), 0, 1
-	for id := range n.connected {
-		if _, votes := voters[id]; !votes {
-			continue
-		}
-		reached++
-		if id < n.cfg.ID && id != except {
-			rank++
-		}
-	}
-	if _, votes := voters[n.cfg.ID]; !votes || reached <= len(voters)/2 {
-		return
-	}
-	n.campaignAt = n.ticks + 1 + 2*rank
 }
 
 func (n *Node) openSnapshot(index uint64) (*os.File, int64, error) {

@@ -71,6 +71,7 @@ type transport struct {
 	home     string       // what addr was when this node started
 	listener net.Listener // at addr, or still at the one before
 	peers    map[uint64]*peer
+	inbound  map[*inbound]struct{}
 	life     context.Context // nil before run, done after it
 }
 
@@ -88,7 +89,7 @@ type peer struct {
 }
 
 func newTransport(id uint64, addr string, l net.Listener, to receiver, log *slog.Logger) *transport {
-	return &transport{id: id, addr: addr, home: addr, listener: l, peers: map[uint64]*peer{}, to: to, log: log}
+	return &transport{id: id, addr: addr, home: addr, listener: l, peers: map[uint64]*peer{}, inbound: map[*inbound]struct{}{}, to: to, log: log}
 }
 
 // run serves until ctx is done. It returns when every connection is closed.
@@ -438,9 +439,12 @@ func (t *transport) receive(ctx context.Context, conn net.Conn) error {
 			t.to.peerDown(from)
 		}
 	}()
+	in := t.come(conn)
+	defer t.left(in)
 	r := bufio.NewReaderSize(conn, 32<<10)
 	for {
 		kind, body, err := readFrame(r)
+		in.busy.Store(true)
 		if err != nil {
 			if errors.Is(err, errFrame) {
 				return err
@@ -455,6 +459,7 @@ func (t *transport) receive(ctx context.Context, conn net.Conn) error {
 			}
 			t.to.received(m)
 		case frameFile:
+			t.left(in) // it carries nothing else, and may take long
 			if err := t.receiveSnapshot(r, from, body); err != nil {
 				return err
 			}
@@ -468,6 +473,7 @@ func (t *transport) receive(ctx context.Context, conn net.Conn) error {
 			return fmt.Errorf("frame of unknown kind %d", kind)
 		}
 		if !buffered(r) {
+			in.pause()
 			t.to.wake()
 		}
 	}
