@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"kdrill/admin"
 	"kdrill/cluster"
@@ -74,15 +75,40 @@ func roleHolder(ctx context.Context, status cluster.Status, role string) (string
 	return "", fmt.Errorf("%s: held by a node that this cluster does not have", role)
 }
 
-// leadingCoordinator asks the coordinators themselves, which works while no broker does.
+// leaderPatience is how long a command waits for coordinators that elect a leader.
+const leaderPatience = 10 * time.Second
+
+// leadingCoordinator asks the coordinators themselves, which works while no broker does. One that was hurt a moment ago has
+// a successor soon.
 func leadingCoordinator(ctx context.Context, status cluster.Status) (string, error) {
+	var running []cluster.NodeStatus
+	all := 0
 	for _, n := range status.Nodes {
-		if n.Role != cluster.Coordinator || n.State != cluster.Serving {
+		if n.Role != cluster.Coordinator {
 			continue
 		}
-		if mode, err := cluster.Mode(ctx, n.Address); err == nil && (mode == "leader" || mode == "standalone") {
-			return n.Name, nil
+		all++
+		if n.State == cluster.Serving || n.State == cluster.Starting {
+			running = append(running, n)
 		}
 	}
-	return "", fmt.Errorf("%s: no coordinator says that it leads", coordinatorLeader)
+	if len(running) <= all/2 {
+		return "", fmt.Errorf("%s: no coordinator can lead, %d of %d run: start others, kdrill ps lists them", coordinatorLeader, len(running), all)
+	}
+	limited, cancel := context.WithTimeout(ctx, leaderPatience)
+	defer cancel()
+	for {
+		for _, n := range running {
+			if mode, err := cluster.Mode(limited, n.Address); err == nil && (mode == "leader" || mode == "standalone") {
+				return n.Name, nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-limited.Done():
+			return "", fmt.Errorf("%s: no coordinator says that it leads, for %s: kdrill logs shows what each of them waits for", coordinatorLeader, leaderPatience)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
