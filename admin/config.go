@@ -16,8 +16,8 @@ type Config struct {
 	Bootstrap []string // host:port of brokers; any that answers will do
 	ZooKeeper string   // host:port,…/chroot; empty where there is none
 	Mode      Mode     // if it is known already
-	// ZooKeeperAuth says who is asking, where ACLs of znodes name users.
-	ZooKeeperAuth []ensemble.Credential
+	// ZooKeeperAccess says who is asking, where ACLs of znodes name users, and whether ZooKeeper wants TLS.
+	ZooKeeperAccess ensemble.Access
 	// AdminPort is where ZooKeeper's admin servers listen (admin.serverPort), Apache's default if empty.
 	AdminPort string
 	// Companion is the session of the supervisor that observes the same cluster, 0 for none.
@@ -48,7 +48,7 @@ func (c Config) withDefaults() Config {
 
 func (c Config) prober() *ensemble.Prober {
 	p := ensemble.NewProber()
-	p.AdminPort = cmp.Or(c.AdminPort, p.AdminPort)
+	p.AdminPort, p.TLS = cmp.Or(c.AdminPort, p.AdminPort), c.ZooKeeperAccess.TLS
 	return p
 }
 

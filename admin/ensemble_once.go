@@ -33,7 +33,7 @@ func ReadSessions(ctx context.Context, cfg Config) (Sessions, error) {
 	w := newWorld(cfg)
 	w.coordinators = ReadCoordinators(ctx, cfg)
 	answer := readSessions(ctx, cfg.prober(), w.coordinators, cfg.Deadline, func(ctx context.Context) (map[int64][]string, string, error) {
-		client, err := znodes.Dial(ctx, znodes.Config{Connect: cfg.ZooKeeper, Auth: cfg.ZooKeeperAuth, Log: cfg.Log})
+		client, err := znodes.Dial(ctx, znodes.Config{Connect: cfg.ZooKeeper, Access: cfg.ZooKeeperAccess, Log: cfg.Log})
 		if err != nil {
 			return nil, "", err
 		}

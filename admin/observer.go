@@ -107,7 +107,7 @@ func (o *Observer) Run(ctx context.Context) error {
 	defer stop()
 	var znodes <-chan watch.Update
 	if o.cfg.ZooKeeper != "" {
-		run.watcher = watch.New(watch.Config{Connect: o.cfg.ZooKeeper, Auth: o.cfg.ZooKeeperAuth, Log: o.cfg.Log})
+		run.watcher = watch.New(watch.Config{Connect: o.cfg.ZooKeeper, Access: o.cfg.ZooKeeperAccess, Log: o.cfg.Log})
 		znodes = run.watcher.Updates()
 		run.tasks.Go(func() { _ = run.watcher.Run(ctx) })
 	}

@@ -11,6 +11,7 @@ import (
 
 	"kdrill/admin"
 	"kdrill/admin/ensemble"
+	"kdrill/admin/security"
 	"kdrill/cluster"
 )
 
@@ -20,11 +21,11 @@ func (a *app) foreign() bool { return len(a.bootstrap) > 0 }
 // adminConfig turns the global flags into the cluster to talk to: the one of --bootstrap-server, else the local one.
 func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 	cfg := admin.Config{Bootstrap: a.bootstrap, ZooKeeper: a.zookeeper, Properties: a.commandConfig}
-	auth, err := a.credentials()
+	access, err := a.zookeeperAccess()
 	if err != nil {
 		return cfg, err
 	}
-	cfg.ZooKeeperAuth, cfg.AdminPort = auth, strconv.Itoa(int(a.adminPort))
+	cfg.ZooKeeperAccess, cfg.AdminPort = access, strconv.Itoa(int(a.adminPort))
 	if a.foreign() {
 		for _, address := range a.bootstrap {
 			if _, _, err := net.SplitHostPort(address); err != nil {
@@ -33,8 +34,8 @@ func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 		}
 		return cfg, nil
 	}
-	if a.zookeeper != "" || a.commandConfig != "" {
-		return cfg, usagef("--zookeeper and --command-config belong to another cluster: name its brokers with --bootstrap-server")
+	if a.zookeeper != "" || a.commandConfig != "" || a.zookeeperTLS != "" {
+		return cfg, usagef("--zookeeper, --zk-tls-config-file and --command-config belong to another cluster: name its brokers with --bootstrap-server")
 	}
 	client, err := a.openLocal()
 	if err != nil {
@@ -45,7 +46,7 @@ func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 		return cfg, a.advise(err)
 	}
 	cfg = localConfig(status)
-	cfg.ZooKeeperAuth, cfg.AdminPort = auth, strconv.Itoa(int(a.adminPort))
+	cfg.ZooKeeperAccess, cfg.AdminPort = access, strconv.Itoa(int(a.adminPort))
 	if strings.Contains(status.Engine, "apache-") {
 		cfg.Deadline = coldDeadline
 	}
@@ -57,6 +58,21 @@ func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 
 // defaultAdminPort is where Apache's admin servers listen unless they are told otherwise.
 const defaultAdminPort = 8080
+
+// zookeeperAccess is how the flags have ZooKeeper asked.
+func (a *app) zookeeperAccess() (access ensemble.Access, err error) {
+	if access.Auth, err = a.credentials(); err != nil || a.zookeeperTLS == "" {
+		return access, err
+	}
+	var ignored []string
+	if access.TLS, ignored, err = security.LoadZooKeeper(a.zookeeperTLS); err != nil {
+		return access, usagef("--zk-tls-config-file: %w", err)
+	}
+	for _, key := range ignored {
+		fmt.Fprintf(a.err, "kdrill: %s: %s has no effect here\n", a.zookeeperTLS, key)
+	}
+	return access, nil
+}
 
 // credentials are those of --zookeeper-auth, none if it is not given.
 func (a *app) credentials() ([]ensemble.Credential, error) {

@@ -125,6 +125,7 @@ func (a *app) targetFlags() string {
 	if strings.HasPrefix(a.zookeeperAuth, "@") { // else it is a secret
 		add("--zookeeper-auth", a.zookeeperAuth)
 	}
+	add("--zk-tls-config-file", a.zookeeperTLS)
 	if a.adminPort != defaultAdminPort {
 		add("--zookeeper-admin-port", strconv.Itoa(int(a.adminPort)))
 	}
@@ -181,7 +182,7 @@ func (a *app) show(ctx context.Context, cfg tui.Config, client *cluster.Client, 
 	defer connection.close()
 	cfg.Observer, cfg.Kafka, cfg.Snapshots, cfg.Events = observer, connection, observer.Snapshots(), observer.Events()
 	if target.ZooKeeper != "" {
-		cfg.Znodes = zookeeper{znodes.Config{Connect: target.ZooKeeper, Auth: target.ZooKeeperAuth}}
+		cfg.Znodes = zookeeper{znodes.Config{Connect: target.ZooKeeper, Access: target.ZooKeeperAccess}}
 	}
 
 	ctx, leave := context.WithCancel(ctx)

@@ -15,8 +15,8 @@ import (
 // asked for it. Its ZooKeeper is empty for a cluster in KRaft mode.
 func (a *app) zookeeperConfig(ctx context.Context) (admin.Config, error) {
 	if a.zookeeper != "" {
-		auth, err := a.credentials()
-		return admin.Config{Bootstrap: a.bootstrap, ZooKeeper: a.zookeeper, ZooKeeperAuth: auth, AdminPort: strconv.Itoa(int(a.adminPort))}, err
+		access, err := a.zookeeperAccess()
+		return admin.Config{Bootstrap: a.bootstrap, ZooKeeper: a.zookeeper, ZooKeeperAccess: access, AdminPort: strconv.Itoa(int(a.adminPort))}, err
 	}
 	return a.adminConfig(ctx)
 }

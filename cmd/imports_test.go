@@ -18,7 +18,7 @@ var rules = []struct {
 	{"kdrill", []string{"kdrill/cmd"}},
 	{"kdrill/cmd", []string{"kdrill"}},
 	{"kdrill/tui", []string{"kdrill/tui", "kdrill/admin", "kdrill/cluster", "kdrill/themes"}},
-	{"kdrill/admin", []string{"kdrill/admin", "kdrill/node/layout"}},
+	{"kdrill/admin", []string{"kdrill/admin", "kdrill/node/layout", "kdrill/node/certs"}},
 	{"kdrill/cluster", []string{"kdrill/cluster"}},
 	{"kdrill/cluster/drill", []string{"kdrill/cluster", "kdrill/admin"}},
 	{"kdrill/node", []string{"kdrill/node"}},

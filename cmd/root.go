@@ -43,6 +43,7 @@ type app struct {
 	zookeeperAuth string // digest:user:password, or @ and the file that has it
 	adminPort     uint16 // of ZooKeeper's admin servers
 	commandConfig string
+	zookeeperTLS  string
 	output        string // "text" or "json"
 
 	in       io.Reader
@@ -109,6 +110,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringSliceVar(&a.bootstrap, "bootstrap-server", nil, "brokers of another cluster, host:port,…")
 	flags.StringVar(&a.zookeeper, "zookeeper", "", "ZooKeeper of that cluster, host:port,…/chroot")
 	flags.StringVar(&a.zookeeperAuth, "zookeeper-auth", "", "who asks ZooKeeper, for znodes with ACLs: digest:USER:PASSWORD, or @FILE that holds it")
+	flags.StringVar(&a.zookeeperTLS, "zk-tls-config-file", "", "properties with zookeeper.ssl.* settings, where ZooKeeper wants TLS")
 	flags.Uint16Var(&a.adminPort, "zookeeper-admin-port", defaultAdminPort, "port of ZooKeeper's admin servers (admin.serverPort)")
 	flags.StringVar(&a.commandConfig, "command-config", "", "client.properties with security settings")
 	flags.StringVarP(&a.output, "output", "o", "text", "text or json")

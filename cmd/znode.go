@@ -23,7 +23,7 @@ func (a *app) withZnodes(ctx context.Context, do func(*znodes.Client) error) err
 	return a.withZooKeeper(ctx, func(cfg admin.Config) error {
 		waiting, cancel := context.WithTimeout(ctx, znodeWait)
 		defer cancel()
-		client, err := znodes.Dial(waiting, znodes.Config{Connect: cfg.ZooKeeper, Auth: cfg.ZooKeeperAuth})
+		client, err := znodes.Dial(waiting, znodes.Config{Connect: cfg.ZooKeeper, Access: cfg.ZooKeeperAccess})
 		if err != nil {
 			return err
 		}

@@ -93,7 +93,7 @@ func TestApacheZooKeeperTellsWhatItsConfigurationAllows(t *testing.T) {
 	if _, whole, _ := client.Owners(ctx, 2, func(string) bool { return false }); whole {
 		t.Error("a bounded walk says that it saw everything")
 	}
-	if _, err := Word(ctx, "127.0.0.1:1", "srvr"); err == nil || errors.Is(err, ErrNoQuorum) {
+	if _, err := p.Word(ctx, "127.0.0.1:1", "srvr"); err == nil || errors.Is(err, ErrNoQuorum) {
 		t.Errorf("nobody there: %v", err)
 	}
 }

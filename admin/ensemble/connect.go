@@ -1,6 +1,8 @@
 package ensemble
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -35,8 +37,14 @@ type Config struct {
 	Timeout time.Duration // of the session: how soon a hung server is left
 	// Event gets what happens to the session and to watches; it must not wait. nil for nobody.
 	Event func(zk.Event)
-	Auth  []Credential // who the client is, told before the events tell that there is a session
-	Log   *slog.Logger // nil discards
+	Access
+	Log *slog.Logger // nil discards
+}
+
+// Access is what servers want to know of a client, and it of them.
+type Access struct {
+	Auth []Credential // who the client is, told before the events tell that there is a session
+	TLS  *tls.Config  // of their secure port; nil where that is not asked
 }
 
 // Session is a client's session with an ensemble. It connects again as long as it is not closed.
@@ -62,7 +70,7 @@ func Connect(cfg Config) (*Session, error) {
 		cfg.Event = who.event
 	}
 	h := &hosts{}
-	conn, _, err := zk.Connect(cfg.Servers, cfg.Timeout, zk.WithDialer(dialer(cfg.Timeout)), zk.WithLogInfo(false),
+	conn, _, err := zk.Connect(cfg.Servers, cfg.Timeout, zk.WithDialer(dialer(cfg.Timeout, cfg.TLS)), zk.WithLogInfo(false),
 		zk.WithLogger(logger{cfg.Log}), zk.WithEventCallback(cfg.Event), zk.WithHostProvider(h))
 	if err != nil {
 		return nil, err
@@ -81,15 +89,25 @@ func (s *Session) Close() {
 
 // dialer bounds every wait for an answer: the client library would wait ten times longer while it shakes hands with
 // a server that hangs.
-func dialer(session time.Duration) zk.Dialer {
-	return func(network, address string, _ time.Duration) (net.Conn, error) {
-		conn, err := net.DialTimeout(network, address, min(time.Second, session))
+func dialer(session time.Duration, secure *tls.Config) zk.Dialer {
+	return func(_, address string, _ time.Duration) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), min(time.Second, session))
+		defer cancel()
+		conn, err := dial(ctx, address, secure)
 		if err != nil {
 			time.Sleep(pause)
 			return nil, err
 		}
 		return &hasty{Conn: conn, limit: max(session, time.Second)}, nil
 	}
+}
+
+// dial connects to a server, over TLS if that is not nil.
+func dial(ctx context.Context, address string, secure *tls.Config) (net.Conn, error) {
+	if secure == nil {
+		return new(net.Dialer).DialContext(ctx, "tcp", address)
+	}
+	return (&tls.Dialer{Config: secure}).DialContext(ctx, "tcp", address)
 }
 
 type hasty struct {

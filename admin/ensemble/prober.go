@@ -2,10 +2,10 @@ package ensemble
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +16,8 @@ import (
 type Prober struct {
 	// AdminPort is where admin servers are looked for.
 	AdminPort string
+	// TLS is how the servers are reached, nil for plain connections.
+	TLS *tls.Config
 
 	mu     sync.Mutex
 	admins map[string]adminServer // by the address of the server
@@ -36,8 +38,8 @@ func (e *NotAllowedError) Error() string {
 }
 
 // Word sends a four-letter word and returns the whole answer.
-func Word(ctx context.Context, address, word string) (string, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+func (p *Prober) Word(ctx context.Context, address, word string) (string, error) {
+	conn, err := dial(ctx, address, p.TLS)
 	if err != nil {
 		return "", err
 	}
@@ -56,6 +58,8 @@ func Word(ctx context.Context, address, word string) (string, error) {
 	}
 	text := string(data)
 	switch {
+	case text == "":
+		return "", errSilent
 	case strings.Contains(text, "is not executed because it is not in the whitelist"):
 		return "", &NotAllowedError{Word: word}
 	case strings.Contains(text, "is not currently serving requests"):
@@ -64,6 +68,9 @@ func Word(ctx context.Context, address, word string) (string, error) {
 	return text, nil
 }
 
+// errSilent is what a port that wants TLS answers to who comes without.
+var errSilent = errors.New("closed the connection without an answer: does it want TLS (--zk-tls-config-file)?")
+
 // longest bounds an answer: some 50,000 sessions.
 const longest = 8 << 20
 
@@ -71,7 +78,7 @@ const longest = 8 << 20
 // server comes with a [NotAllowedError].
 func (p *Prober) Server(ctx context.Context, address string, more bool) (Server, error) {
 	var s Server
-	text, err := Word(ctx, address, "srvr")
+	text, err := p.Word(ctx, address, "srvr")
 	if err == nil {
 		s, err = ParseServer(text)
 	}
@@ -92,7 +99,7 @@ func (p *Prober) Server(ctx context.Context, address string, more bool) (Server,
 }
 
 func (p *Prober) monitor(ctx context.Context, address string) (Server, error) {
-	text, err := Word(ctx, address, "mntr")
+	text, err := p.Word(ctx, address, "mntr")
 	if isNotAllowed(err) {
 		values, adminErr := p.command(ctx, address, "monitor")
 		if adminErr != nil {
@@ -122,7 +129,7 @@ func (p *Prober) zxid(ctx context.Context, address string, s Server) Server {
 
 // Connections asks a server who its clients are.
 func (p *Prober) Connections(ctx context.Context, address string) ([]Connection, error) {
-	text, err := Word(ctx, address, "cons")
+	text, err := p.Word(ctx, address, "cons")
 	if isNotAllowed(err) {
 		values, adminErr := p.command(ctx, address, "connections")
 		if adminErr != nil {
@@ -138,7 +145,7 @@ func (p *Prober) Connections(ctx context.Context, address string) ([]Connection,
 
 // Dump asks a server which sessions there are. Any server knows all of them.
 func (p *Prober) Dump(ctx context.Context, address string) (Dump, error) {
-	text, err := Word(ctx, address, "dump")
+	text, err := p.Word(ctx, address, "dump")
 	if isNotAllowed(err) {
 		values, adminErr := p.command(ctx, address, "dump")
 		if adminErr != nil {

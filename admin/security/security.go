@@ -1,4 +1,5 @@
-// Package security turns a client.properties, as Apache Kafka's own tools take it, into the options of a Kafka client.
+// Package security turns a client.properties, as Apache Kafka's own tools take it, into the options of a Kafka client, and
+// the settings of a ZooKeeper client, as they take them too, into those of its connections.
 //
 // The file names a protocol, where certificates lie and how to log in; out come options for TLS and SASL. What it
 // says about other things is listed as ignored; what it says wrongly is an error that names file, line and key and
@@ -50,16 +51,23 @@ func (f *file) errorf(key, format string, args ...any) error {
 
 func (f *file) get(key string) string { return strings.TrimSpace(f.props.GetString(key, "")) }
 
-func parse(path string, data []byte) (Settings, error) {
+func read(path string, data []byte) (*file, error) {
 	loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
 	props, err := loader.LoadBytes(data)
 	if err != nil {
 		// The parser's error quotes the text around the mistake, which may be a password.
-		return Settings{}, fmt.Errorf("%s: not a properties file: look for an unfinished escape such as \\u12", path)
+		return nil, fmt.Errorf("%s: not a properties file: look for an unfinished escape such as \\u12", path)
 	}
-	f := &file{path: path, props: props, lines: lines(data)}
+	return &file{path: path, props: props, lines: lines(data)}, nil
+}
+
+func parse(path string, data []byte) (Settings, error) {
+	f, err := read(path, data)
+	if err != nil {
+		return Settings{}, err
+	}
 	var s Settings
-	for _, key := range props.Keys() {
+	for _, key := range f.props.Keys() {
 		switch {
 		case slices.Contains(used, key):
 		case known(key):
@@ -85,7 +93,7 @@ func (f *file) options(s *Settings) error {
 		return f.errorf("security.protocol", "must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
 	}
 	if strings.HasSuffix(protocol, "SSL") {
-		config, err := f.tls()
+		config, err := f.tls("ssl.")
 		if err != nil {
 			return err
 		}

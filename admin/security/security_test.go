@@ -87,7 +87,8 @@ func TestMistakesAreNamedWithLineAndKeyAndWithoutSecrets(t *testing.T) {
 		{"security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=x username=s3cret;\n", `client.properties:3: sasl.jaas.config: must read: <login module> required username="…" password="…";`},
 		{"security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=x required password=s3cret;\n", "client.properties:3: sasl.jaas.config: needs username and password"},
 		{"security.protocol=SSL\nssl.truststore.location=/none.pem\n", "client.properties:2: ssl.truststore.location: cannot read the file: no such file or directory"},
-		{"security.protocol=SSL\nssl.truststore.type=JKS\nssl.truststore.location=/none.jks\n", "client.properties:2: ssl.truststore.type: only PEM is supported; convert the store with keytool and openssl"},
+		{"security.protocol=SSL\nssl.truststore.type=JKS\nssl.truststore.location=/none.jks\n", "client.properties:3: ssl.truststore.location: cannot read the file: no such file or directory"},
+		{"security.protocol=SSL\nssl.keystore.location=" + certificate + "\n", "client.properties:2: ssl.keystore.location: no private key is there"},
 		{"security.protocol=SSL\nssl.certificate.location=" + certificate + "\n", "client.properties:2: ssl.certificate.location: a certificate needs its key: set ssl.keystore.key or ssl.key.location"},
 		{"sasl.jaas.config=s3cret \\u12", "client.properties: not a properties file: look for an unfinished escape such as \\u12"},
 	}

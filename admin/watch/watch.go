@@ -23,7 +23,7 @@ type Config struct {
 	Session time.Duration // asked of ZooKeeper, 2 s if 0: how soon a hung coordinator is left
 	// MaxPartitions bounds the watches on partition states, 50,000 if 0. What is beyond is not watched.
 	MaxPartitions int
-	Auth          []ensemble.Credential
+	Access        ensemble.Access
 	Log           *slog.Logger
 }
 
@@ -89,7 +89,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 			w.send(ctx, Synced{})
 		}
 	})
-	conn, err := ensemble.Connect(ensemble.Config{Servers: w.servers, Timeout: w.cfg.Session, Event: inbox.Put, Auth: w.cfg.Auth, Log: w.cfg.Log})
+	conn, err := ensemble.Connect(ensemble.Config{Servers: w.servers, Timeout: w.cfg.Session, Event: inbox.Put, Access: w.cfg.Access, Log: w.cfg.Log})
 	if err != nil {
 		return err
 	}

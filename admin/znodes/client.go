@@ -21,7 +21,7 @@ import (
 type Config struct {
 	Connect string        // host:port,…/chroot
 	Session time.Duration // asked of ZooKeeper, 6 s if 0
-	Auth    []ensemble.Credential
+	Access  ensemble.Access
 	Log     *slog.Logger // nil discards
 }
 
@@ -56,7 +56,7 @@ func Open(cfg Config) (*Client, error) {
 	}
 	servers, chroot := ensemble.Servers(cfg.Connect)
 	c := &Client{cfg: cfg, chroot: chroot, inbox: ensemble.NewInbox(), online: make(chan struct{})}
-	session, err := ensemble.Connect(ensemble.Config{Servers: servers, Timeout: cfg.Session, Event: c.event, Auth: cfg.Auth, Log: cfg.Log})
+	session, err := ensemble.Connect(ensemble.Config{Servers: servers, Timeout: cfg.Session, Event: c.event, Access: cfg.Access, Log: cfg.Log})
 	c.session = session
 	return c, err
 }

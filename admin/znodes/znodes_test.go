@@ -97,7 +97,7 @@ func TestAZnodeOfAUserNeedsItsPassword(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cfg.Auth = []ensemble.Credential{credential}
+			cfg.Access.Auth = []ensemble.Credential{credential}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

@@ -13,18 +13,24 @@ import (
 )
 
 // startApache starts size nodes of Apache ZooKeeper with the configuration that ours would get; a setting JVM=… is a
-// system property.
+// system property, a setting HEAP=… the heap, which is small otherwise.
 func startApache(t testing.TB, size int, settings ...string) *ensemble {
 	t.Helper()
 	properties := []string{"znode.container.checkIntervalMs=500"}
+	var flags []string
 	settings = slices.DeleteFunc(slices.Clone(settings), func(s string) bool {
-		property, ok := strings.CutPrefix(s, "JVM=")
-		if ok {
+		property, isProperty := strings.CutPrefix(s, "JVM=")
+		heap, isHeap := strings.CutPrefix(s, "HEAP=")
+		switch {
+		case isProperty:
 			properties = append(properties, property)
+		case isHeap:
+			flags = append(flags, "-Xmx"+heap)
 		}
-		return ok
+		return isProperty || isHeap
 	})
 	command := need.ZooKeeper(t, properties...)
+	command = slices.Insert(command, len(command)-1, flags...)
 	e := newEnsemble(t, size, append([]string{"initLimit=10", "syncLimit=5", "admin.enableServer=false"}, settings...)...)
 	for _, p := range e.nodes {
 		p.program = func() *exec.Cmd {

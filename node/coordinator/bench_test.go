@@ -78,13 +78,14 @@ type side struct {
 	*ensemble
 	name      string
 	start     func(t testing.TB, size int, settings ...string) *ensemble
+	settings  []string
 	startTime time.Duration // until all nodes served
 	elections []time.Duration
 }
 
 func (s *side) up(b *testing.B) {
 	began := time.Now()
-	s.ensemble = s.start(b, 3, "tickTime=2000")
+	s.ensemble = s.start(b, 3, append([]string{"tickTime=2000"}, s.settings...)...)
 	s.startTime = time.Since(began)
 	s.prepare(b)
 }

@@ -2,16 +2,17 @@ package coordinator
 
 import (
 	"crypto/tls"
-	"crypto/x509"
+	"errors"
 	"net"
 	"os"
 	"strconv"
 	"strings"
 
+	"kdrill/node/certs"
 	"kdrill/node/config"
 )
 
-// readTLS reads the port for TLS clients: secureClientPort and ssl.*, with stores that are PEM files. As at Apache a
+// readTLS reads the port for TLS clients: secureClientPort and ssl.*, with stores of type PEM, PKCS12 or JKS. As at Apache a
 // client needs a certificate unless ssl.clientAuth says otherwise.
 func (s *settings) readTLS(f *config.File) {
 	if !f.Has("secureClientPort") {
@@ -22,15 +23,16 @@ func (s *settings) readTLS(f *config.File) {
 	f.String("serverCnxnFactory", "") // Apache needs to be told to use Netty
 	s.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 
-	keys := pemFile(f, "ssl.keyStore")
-	if keys == "" {
+	data, password := readStore(f, "ssl.keyStore")
+	if data == nil {
 		return
 	}
-	certificate, err := tls.LoadX509KeyPair(keys, keys)
+	certificate, err := certs.Identity(data, password, password)
 	if err != nil {
-		f.Reject("ssl.keyStore.location", "%v", err)
+		rejectStore(f, "ssl.keyStore", err)
+		return
 	}
-	s.tls.Certificates = []tls.Certificate{certificate}
+	s.tls.Certificates = []tls.Certificate{*certificate}
 
 	switch f.OneOf("ssl.clientAuth", "need", "want", "none") {
 	case "none":
@@ -40,31 +42,45 @@ func (s *settings) readTLS(f *config.File) {
 	default:
 		s.tls.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	trusted := pemFile(f, "ssl.trustStore")
-	if trusted == "" {
+	if data, password = readStore(f, "ssl.trustStore"); data == nil {
 		return
 	}
-	b, err := os.ReadFile(trusted)
-	if err != nil {
-		f.Reject("ssl.trustStore.location", "%v", err)
-		return
-	}
-	s.tls.ClientCAs = x509.NewCertPool()
-	if !s.tls.ClientCAs.AppendCertsFromPEM(b) {
-		f.Reject("ssl.trustStore.location", "%s holds no certificate", trusted)
+	if s.tls.ClientCAs, err = certs.Trusted(data, password); err != nil {
+		rejectStore(f, "ssl.trustStore", err)
 	}
 }
 
-// pemFile returns the location of a store; "" if it is missing or of another kind.
-func pemFile(f *config.File, store string) string {
+// readStore reads a store's file, and its password, which may stand in a file too; nil if there is none.
+func readStore(f *config.File, store string) (data []byte, password string) {
 	path, kind := f.String(store+".location", ""), f.String(store+".type", "")
-	f.Require(store + ".location")
-	switch {
-	case path == "":
-		return ""
-	case kind != "" && !strings.EqualFold(kind, "PEM"), kind == "" && !strings.HasSuffix(strings.ToLower(path), ".pem"):
-		f.Reject(store+".location", "only PEM files can be read here: convert it, or name one and set %s.type=PEM", store)
-		return ""
+	password = f.String(store+".password", "")
+	if from := f.String(store+".passwordPath", ""); from != "" {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			f.Reject(store+".passwordPath", "%v", err)
+		}
+		password = strings.TrimRight(string(b), "\r\n")
 	}
-	return path
+	f.Require(store + ".location")
+	if path == "" {
+		return nil, ""
+	}
+	data, err := os.ReadFile(path)
+	switch {
+	case err != nil:
+		f.Reject(store+".location", "%v", err)
+		return nil, ""
+	case strings.EqualFold(kind, "PEM") && !certs.IsPEM(data):
+		f.Reject(store+".type", "%s is not PEM", path)
+		return nil, ""
+	}
+	return data, password
+}
+
+func rejectStore(f *config.File, store string, err error) {
+	if errors.Is(err, certs.ErrStorePassword) || errors.Is(err, certs.ErrKeyPassword) || errors.Is(err, certs.ErrKeyEncrypted) {
+		f.Reject(store+".password", "%v", err)
+		return
+	}
+	f.Reject(store+".location", "%v", err)
 }

@@ -15,13 +15,15 @@ import (
 	"testing"
 	"time"
 
+	"software.sslmate.com/src/go-pkcs12"
+
 	"kdrill/testdata/freeport"
 
 	"kdrill/node/coordinator/proto"
 )
 
-// keyStore writes a key with a certificate that it signed itself to a PEM file.
-func keyStore(t *testing.T) (path string, certificate tls.Certificate, pool *x509.CertPool) {
+// keyStore writes a key with a certificate that it signed itself to a PEM file, and to stores as Java's programs make them.
+func keyStore(t *testing.T) (path string, certificate tls.Certificate, pool *x509.CertPool, keys, trust string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -39,15 +41,35 @@ func keyStore(t *testing.T) (path string, certificate tls.Certificate, pool *x50
 	writeFile(t, path, string(public)+string(private))
 	pool = x509.NewCertPool()
 	pool.AppendCertsFromPEM(public)
-	return path, must[tls.Certificate](t)(tls.X509KeyPair(public, private)), pool
+	leaf := must[*x509.Certificate](t)(x509.ParseCertificate(der))
+	keys, trust = filepath.Join(t.TempDir(), "keys"), filepath.Join(t.TempDir(), "trust")
+	writeFile(t, keys, string(must[[]byte](t)(pkcs12.Modern.Encode(key, leaf, nil, "secret"))))
+	writeFile(t, trust, string(must[[]byte](t)(pkcs12.Modern.EncodeTrustStore([]*x509.Certificate{leaf}, "secret"))))
+	return path, must[tls.Certificate](t)(tls.X509KeyPair(public, private)), pool, keys, trust
 }
 
 func TestTLSClientsNeedACertificateThatIsTrusted(t *testing.T) {
-	path, certificate, pool := keyStore(t)
-	_, stranger, _ := keyStore(t)
+	path, certificate, pool, keys, trust := keyStore(t)
+	password := filepath.Join(t.TempDir(), "password")
+	writeFile(t, password, "secret\n")
+	for name, settings := range map[string][]string{
+		"PEM": {"ssl.keyStore.location=" + path, "ssl.trustStore.location=" + path},
+		"PKCS12": {
+			"ssl.keyStore.location=" + keys, "ssl.keyStore.password=secret", "ssl.keyStore.type=PKCS12",
+			"ssl.trustStore.location=" + trust, "ssl.trustStore.passwordPath=" + password,
+		},
+	} {
+		t.Run(name, func(t *testing.T) { onlyTrustedClients(t, settings, certificate, pool) })
+	}
+}
+
+// onlyTrustedClients starts a node with settings and tries to get in.
+func onlyTrustedClients(t *testing.T, settings []string, certificate tls.Certificate, pool *x509.CertPool) {
+	t.Helper()
+	_, stranger, _, _, _ := keyStore(t)
 	addr := fmt.Sprintf("127.0.0.1:%d", freeport.One(t))
 	_, port, _ := net.SplitHostPort(addr)
-	startEnsemble(t, 1, "secureClientPort="+port, "ssl.keyStore.location="+path, "ssl.trustStore.location="+path)
+	startEnsemble(t, 1, append(settings, "secureClientPort="+port)...)
 	open := func(own ...tls.Certificate) (*rawClient, error) {
 		c, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: pool, Certificates: own})
 		if err != nil {
@@ -80,7 +102,8 @@ func TestWhereClientsConnectMayStandInTheServerLine(t *testing.T) {
 		"server.1=h:1:2;7\nserver.2=h:3:4;8":                                      "127.0.0.1:7",
 		"server.1=h:1:2:participant;0.0.0.0:7\nserver.2=h:3:4;8":                  "0.0.0.0:7",
 		"server.1=h:1:2;7\nserver.2=h:3:4":                                        "clientPort is missing",
-		"secureClientPort=1\nssl.keyStore.location=x.jks\nssl.clientAuth=none":    "only PEM files can be read here",
+		"secureClientPort=1\nssl.keyStore.location=zoo.cfg\nssl.clientAuth=none":  "no such file",
+		"secureClientPort=1\nssl.clientAuth=none":                                 "ssl.keyStore.location is missing",
 		"secureClientPort=1\nssl.keyStore.location=none.pem\nssl.clientAuth=none": "no such file",
 	} {
 		dir := t.TempDir()

@@ -86,8 +86,8 @@ func TestStores(t *testing.T) {
 		"is not that of the first certificate":          {"ssl.keystore.type": "PEM", "ssl.keystore.location": file("f.pem", []byte(block("PRIVATE KEY", foreign)+certPEM))},
 		"a PEM file needs ssl.keystore.type=PEM":        {"ssl.keystore.type": "JKS", "ssl.keystore.location": pemFile},
 		"set ssl.key.password":                          {"ssl.keystore.type": "PEM", "ssl.keystore.location": filepath.Join(dir, "enc.pem")},
-		"does not open the private key":                 {"ssl.keystore.type": "PEM", "ssl.keystore.location": filepath.Join(dir, "enc.pem"), "ssl.key.password": "wrong"},
-		"ssl.keystore.password does not open":           {"ssl.keystore.location": filepath.Join(dir, "k.jks"), "ssl.keystore.password": "wrong"},
+		"ssl.key.password: the password does not open":  {"ssl.keystore.type": "PEM", "ssl.keystore.location": filepath.Join(dir, "enc.pem"), "ssl.key.password": "wrong"},
+		"ssl.keystore.password: the password does not":  {"ssl.keystore.location": filepath.Join(dir, "k.jks"), "ssl.keystore.password": "wrong"},
 		"ssl.keystore.key: needs ssl.keystore.type=PEM": {"ssl.keystore.key": keyPEM, "ssl.keystore.type": "JKS"},
 	} {
 		if _, err := keyStore(p); err == nil || !strings.Contains(err.Error(), want) {
