@@ -74,7 +74,7 @@ func (b *Broker) assemble(dirs *log.Dirs) {
 	b.registration = newRegistration(b.zk, s.BrokerID, b.describe, patience(s.ZooKeeper.SessionTimeout), b.log)
 	b.configs = newTopicConfigs(b.zk, b.topicConfigChanged, b.brokerConfigChanged, b.log)
 	b.quotas = quota.New(windows(s.Values, "quota.window"), windows(s.Values, "controller.quota.window"))
-	b.connections = newConnections(s.Values, b.quotas, b.log)
+	b.connections = newConnections(s, b.quotas)
 	b.entities = newEntities(b.zk, b.limitsChanged, b.log)
 	b.configs.others = b.entities.Take
 	b.acls = newACLs(b.zk, s, b.log)

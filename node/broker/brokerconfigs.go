@@ -43,6 +43,7 @@ func (b *Broker) loadConfigs(ctx context.Context) error {
 	b.replicas.SetCleanerBackoff(cleanerBackoff(next))
 	b.replicas.SetThrottles(next.Int(settings.LeaderThrottle), next.Int(settings.FollowerThrottle))
 	b.replicas.SetMoveRate(next.Int(settings.LogDirsThrottle))
+	b.connections.Limit(next)
 	if b.controller != nil {
 		b.controller.ConfigChanged()
 	}

@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
@@ -10,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kdrill/node/wire"
 )
 
 // testBrokerConfigs sets properties of one broker and of all, sees them described and obeyed, and takes them back.
@@ -75,6 +78,51 @@ func (c *testCluster) testBrokerConfigs(t *testing.T) {
 		}
 	}
 	c.testLoggers(t, leader)
+	c.testConnectionLimits(t, leader, change)
+}
+
+// testConnectionLimits shuts an address out of a running broker, and lets it in again.
+func (c *testCluster) testConnectionLimits(t *testing.T, id int32, change func(kadm.IncrementalOp, string, string, ...int32) error) {
+	comesIn := func() bool {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+		conn, err := dialer.DialContext(t.Context(), "tcp", c.brokers[id].addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := wire.NewClient(conn, "test")
+		defer client.Close()
+		_, err = client.Request(t.Context(), kmsg.NewPtrApiVersionsRequest())
+		return err == nil
+	}
+	if !comesIn() {
+		t.Fatal("no connection from another address")
+	}
+	const overrides, own = "max.connections.per.ip.overrides", "listener.name.plaintext.max.connections"
+	if err := change(kadm.SetConfig, overrides, "127.0.0.2:0", id); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("the address is shut out", func() bool { return !comesIn() })
+	metrics := c.scrape(t, c.brokers[id])
+	if metrics[`kafka_network_acceptor_connectionsrefused_total{listener="PLAINTEXT"}`] < 1 || metrics[`kafka_server_socket_server_metrics_connection_count{listener="PLAINTEXT"}`] < 1 ||
+		metrics[`kafka_server_socket_server_metrics_connection_creation_total{listener="PLAINTEXT"}`] < 2 {
+		t.Error("the metrics do not show it")
+	}
+	if err := change(kadm.DeleteConfig, overrides, "", id); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("the address is let in again", comesIn)
+	if err := change(kadm.SetConfig, overrides, "127.0.0.2", id); !errors.Is(err, kerr.InvalidRequest) {
+		t.Errorf("no number: %v", err)
+	}
+	if err := change(kadm.SetConfig, own, "1000"); !errors.Is(err, kerr.InvalidRequest) {
+		t.Errorf("a listener's own for all brokers: %v", err)
+	}
+	if err := change(kadm.SetConfig, own, "1000", id); err != nil {
+		t.Error(err)
+	}
+	if err := change(kadm.DeleteConfig, own, "", id); err != nil {
+		t.Error(err)
+	}
 }
 
 // testLoggers has a logger of one broker write more, and sees that described.

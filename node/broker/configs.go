@@ -284,7 +284,7 @@ func (b *Broker) check(e entity, configs map[string]string) error {
 		return checkTopicConfigs(configs)
 	}
 	for _, name := range slices.Sorted(maps.Keys(configs)) {
-		if err := b.settings.CheckDynamic(name, configs[name]); err != nil {
+		if err := b.settings.CheckDynamic(name, configs[name], e.name == ""); err != nil {
 			return refuse(kerr.InvalidRequest, "%v", err)
 		}
 	}

@@ -1,67 +1,218 @@
 package broker
 
 import (
+	"context"
 	"fmt"
-	"log/slog"
 	"net"
-	"strconv"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"kdrill/node/broker/quota"
 	"kdrill/node/broker/settings"
+	"kdrill/node/wire"
 )
 
-// connections counts who is connected, and refuses who is too many.
+// connections counts who is connected. Who is one too many waits until another leaves, or is refused: by max.connections
+// and max.connection.creation.rate connections wait, by max.connections.per.ip and the rates of addresses they are refused.
+//
+// Where other listeners exist, too, that between brokers is protected: its connections do not wait for those of others. If
+// they are too many with them, the others lose the connection that has been idle for longest.
 type connections struct {
-	most      int            // max.connections.per.ip
-	overrides map[string]int // max.connections.per.ip.overrides
 	quotas    *quota.Quotas
-	log       *slog.Logger
+	protected string // listener, "" if none is
 
-	mu    sync.Mutex
-	count map[string]int // by address
+	mu        sync.Mutex
+	changed   chan struct{} // is closed when somebody left, or limits changed
+	limits    connectionLimits
+	rate      *quota.Rate // of those that are not protected
+	listeners map[string]*listenerConnections
+	addresses map[string]int
+	total     int
 }
 
-func newConnections(v settings.Values, quotas *quota.Quotas, log *slog.Logger) *connections {
-	c := &connections{most: int(v.Int("max.connections.per.ip")), overrides: map[string]int{}, quotas: quotas, log: log, count: map[string]int{}}
-	for _, pair := range settings.List(v.Text("max.connections.per.ip.overrides")) {
-		if i := strings.LastIndexByte(pair, ':'); i > 0 {
-			if n, err := strconv.Atoi(strings.TrimSpace(pair[i+1:])); err == nil {
-				c.overrides[strings.TrimSpace(pair[:i])] = n
-			}
-		}
+// listenerConnections are those of one listener.
+type listenerConnections struct {
+	rate           *quota.Rate
+	stays          map[*stay]bool
+	opened, closed int64
+	refused        int64
+}
+
+// stay is one connection that was let in.
+type stay struct {
+	in       *connections
+	listener string
+	address  string
+	conn     net.Conn
+	used     atomic.Int64 // nanoseconds since 1970
+}
+
+func newConnections(s *settings.Settings, quotas *quota.Quotas) *connections {
+	w := windows(s.Values, "quota.window")
+	c := &connections{
+		quotas: quotas, changed: make(chan struct{}), rate: quota.NewRate(w), listeners: map[string]*listenerConnections{}, addresses: map[string]int{},
 	}
+	for _, l := range s.Listeners {
+		c.listeners[l.Name] = &listenerConnections{rate: quota.NewRate(w), stays: map[*stay]bool{}}
+	}
+	if len(s.Listeners) > 1 {
+		c.protected = s.InterBrokerListener
+	}
+	c.Limit(s.Values)
 	return c
 }
 
-// Arrive lets a connection in, or says why not; such a one is closed after a rest. leave is called at its end.
-func (c *connections) Arrive(from net.Addr) (leave func(), rest time.Duration, err error) {
-	address, _, splitErr := net.SplitHostPort(from.String())
-	if splitErr != nil {
-		address = from.String()
-	}
+// Limit takes in limits that changed. Connections that are too many by them stay.
+func (c *connections) Limit(v settings.Values) {
+	limits := readConnectionLimits(v, c.listeners)
 	c.mu.Lock()
-	c.count[address]++
-	n := c.count[address]
-	c.mu.Unlock()
-	leave = func() {
+	defer c.mu.Unlock()
+	c.limits = limits
+	c.news()
+}
+
+// news wakes up who waits for room. The lock is held.
+func (c *connections) news() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// Enter lets a connection of a listener in as soon as there is room, or says why not; such a one is closed after a rest.
+func (c *connections) Enter(ctx context.Context, listener string, conn net.Conn) (wire.Stay, time.Duration, error) {
+	if err := c.await(ctx, listener); err != nil {
+		return nil, 0, err
+	}
+	s := &stay{in: c, listener: listener, address: addressOf(conn), conn: conn}
+	s.Used()
+	rest, err := c.admit(s)
+	if err != nil {
+		return nil, rest, err
+	}
+	c.makeRoom()
+	return s, 0, nil
+}
+
+func addressOf(conn net.Conn) string {
+	address, _, err := net.SplitHostPort(conn.RemoteAddr().String())
+	if err != nil {
+		return conn.RemoteAddr().String()
+	}
+	return address
+}
+
+// await blocks until a listener may have one more connection, by the rates and by their number.
+func (c *connections) await(ctx context.Context, listener string) error {
+	rest := time.NewTimer(c.pace(listener, time.Now()))
+	defer rest.Stop()
+	select {
+	case <-rest.C:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for {
 		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.count[address]--; c.count[address] <= 0 {
-			delete(c.count, address)
+		room, changed := c.room(listener), c.changed
+		c.mu.Unlock()
+		if room {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	most, ok := c.overrides[address]
+}
+
+// pace notes that a connection comes, and returns how long it has to wait for the rates' sake.
+func (c *connections) pace(listener string, now time.Time) (rest time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if listener != c.protected {
+		rest = c.rate.Take(c.limits.rate, now)
+	}
+	return max(rest, c.listeners[listener].rate.Take(c.limits.listeners[listener].rate, now))
+}
+
+// room says whether a listener may have one more. The lock is held.
+func (c *connections) room(listener string) bool {
+	if len(c.listeners[listener].stays) >= c.limits.listeners[listener].most {
+		return false
+	}
+	return listener == c.protected || c.total < c.limits.most
+}
+
+// admit counts a connection, or refuses it because of its address.
+func (c *connections) admit(s *stay) (rest time.Duration, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l, now := c.listeners[s.listener], time.Now()
+	most, ok := c.limits.overrides[s.address]
 	if !ok {
-		most = c.most
+		most = c.limits.perAddress
 	}
-	if n > most {
-		return leave, 0, fmt.Errorf("%s has %d connections already (max.connections.per.ip)", address, most)
+	if rest = c.quotas.Connect(s.address, now); rest > 0 {
+		l.rate.Undo(now)
+		if s.listener != c.protected {
+			c.rate.Undo(now)
+		}
+		l.refused++
+		return rest, fmt.Errorf("%s opens connections faster than its connection_creation_rate", s.address)
 	}
-	if rest = c.quotas.Connect(address, time.Now()); rest > 0 {
-		return leave, rest, fmt.Errorf("%s opens connections faster than its connection_creation_rate", address)
+	if c.addresses[s.address] >= most {
+		l.refused++
+		return 0, fmt.Errorf("%s has %d connections already (max.connections.per.ip)", s.address, most)
 	}
-	return leave, 0, nil
+	l.opened++
+	l.stays[s] = true
+	c.addresses[s.address]++
+	c.total++
+	return 0, nil
+}
+
+// makeRoom closes the connection that has been idle for longest, if a protected one made them too many.
+func (c *connections) makeRoom() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.total <= c.limits.most {
+		return
+	}
+	var idlest *stay
+	for name, l := range c.listeners {
+		for s := range l.stays {
+			if name != c.protected && (idlest == nil || s.used.Load() < idlest.used.Load()) {
+				idlest = s
+			}
+		}
+	}
+	if idlest != nil {
+		c.remove(idlest)
+		idlest.conn.Close() // its goroutine sees that and leaves
+	}
+}
+
+// remove takes a connection out of the count, once. The lock is held.
+func (c *connections) remove(s *stay) {
+	l := c.listeners[s.listener]
+	if !l.stays[s] {
+		return
+	}
+	delete(l.stays, s)
+	l.closed++
+	c.total--
+	if c.addresses[s.address]--; c.addresses[s.address] <= 0 {
+		delete(c.addresses, s.address)
+	}
+	c.news()
+}
+
+// Used implements [wire.Stay].
+func (s *stay) Used() { s.used.Store(time.Now().UnixNano()) }
+
+// Leave implements [wire.Stay].
+func (s *stay) Leave() {
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	s.in.remove(s)
 }

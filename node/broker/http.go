@@ -27,8 +27,8 @@ func (b *Broker) health() error {
 // http serves /metrics and /healthz.
 func (b *Broker) http() http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(metrics{b}, b.requests.count, b.requests.times,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(metrics{b}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(b.requests.all()...)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {

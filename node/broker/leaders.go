@@ -87,7 +87,7 @@ func (b *Broker) fetch(ctx context.Context, r *wire.Request) kmsg.Response {
 	req := r.Body.(*kmsg.FetchRequest)
 	resp, waited, done := b.replicas.FetchLent(ctx, req, b.mayFetch(r, req))
 	r.Waited = waited
-	r.Written(done)
+	r.Written(func(kmsg.Response) { done() })
 	var leaders []int32
 	for i := range resp.Topics {
 		for j := range resp.Topics[i].Partitions {

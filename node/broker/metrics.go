@@ -43,6 +43,7 @@ func (m metrics) Collect(out chan<- prometheus.Metric) {
 		control(s, status)
 	}
 	elections(s, m.b.controller.Elections())
+	m.b.connections.metrics(s, time.Now())
 	m.groups(s, statuses)
 	state := int64(1) // starting
 	if m.b.health() == nil {
@@ -220,11 +221,16 @@ func elections(s sink, e controller.Elections) {
 type sink struct{ out chan<- prometheus.Metric }
 
 func (s sink) gauge(name, help string, v int64, labels ...string) {
-	s.put(prometheus.GaugeValue, name, help, v, labels)
+	s.put(prometheus.GaugeValue, name, help, float64(v), labels)
 }
 
 func (s sink) count(name, help string, v int64, labels ...string) {
-	s.put(prometheus.CounterValue, name, help, v, labels)
+	s.put(prometheus.CounterValue, name, help, float64(v), labels)
+}
+
+// rate is a gauge of something a second.
+func (s sink) rate(name, help string, v float64, labels ...string) {
+	s.put(prometheus.GaugeValue, name, help, v, labels)
 }
 
 // summary is how often something happened, and how long it took altogether.
@@ -233,12 +239,12 @@ func (s sink) summary(name, help string, count int64, took time.Duration) {
 	s.out <- prometheus.MustNewConstSummary(prometheus.NewDesc(name, help, nil, nil), uint64(count), millis, nil)
 }
 
-func (s sink) put(kind prometheus.ValueType, name, help string, v int64, labels []string) {
+func (s sink) put(kind prometheus.ValueType, name, help string, v float64, labels []string) {
 	var names, values []string
 	for i := 0; i < len(labels); i += 2 {
 		names, values = append(names, labels[i]), append(values, labels[i+1])
 	}
-	s.out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), kind, float64(v), values...)
+	s.out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), kind, v, values...)
 }
 
 func one(is bool) int64 {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -76,10 +77,9 @@ func (b *Broker) routes() map[int16]handler {
 
 // Serve answers one request.
 func (b *Broker) Serve(ctx context.Context, r *wire.Request) kmsg.Response {
-	began := time.Now()
-	r.Written(func() { b.requests.served(r.Body, time.Since(began)) })
+	r.Written(func(answer kmsg.Response) { b.requests.served(r, answer) })
 	if b.quotas.Any() {
-		return b.limited(ctx, r, began)
+		return b.limited(ctx, r, r.Times.Began)
 	}
 	return b.handlers[r.Key](ctx, r)
 }
@@ -92,9 +92,11 @@ func (b *Broker) server(listener string) *wire.Server {
 			_, ok := b.handlers[key]
 			return ok
 		}),
-		Listener:        listener,
-		Security:        b.settings.Security[listener].Security(b.identity),
-		Arrive:          b.connections.Arrive,
+		Listener: listener,
+		Security: b.settings.Security[listener].Security(b.identity),
+		Enter: func(ctx context.Context, conn net.Conn) (wire.Stay, time.Duration, error) {
+			return b.connections.Enter(ctx, listener, conn)
+		},
 		MaxRequestBytes: int(b.settings.Int("socket.request.max.bytes")),
 		MaxIdle:         b.settings.Millis("connections.max.idle.ms"),
 		Log:             b.loggers.named(networkLogger),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -32,12 +33,13 @@ func (r *Request) Amend(now kmsg.Response, change func(kmsg.Response)) kmsg.Resp
 	return now
 }
 
-// Written calls done when the response has been written, or cannot be, or when none is sent.
-func (r *Request) Written(done func()) { r.written = append(r.written, done) }
+// Written calls done with the response when it has been written, or cannot be, or with nil when none is sent.
+func (r *Request) Written(done func(kmsg.Response)) { r.written = append(r.written, done) }
 
-func (r *Request) done() {
+func (r *Request) done(response kmsg.Response) {
+	r.Times.Sent = time.Now()
 	for _, done := range r.written {
-		done()
+		done(response)
 	}
 }
 
@@ -82,14 +84,17 @@ func (u *underWay) run() {
 
 func (u *underWay) one(r *Request) {
 	defer u.left.Done()
-	defer r.done()
+	var response kmsg.Response
+	defer func() { r.done(response) }()
 	defer func() {
 		if p := recover(); p != nil {
 			u.c.Log.Error("handler failed, connection closed", "client", u.c.conn.RemoteAddr(), "panic", p, "stack", string(debug.Stack()))
 			u.c.conn.Close()
 		}
 	}()
-	response := r.later()
+	response = r.later()
+	r.Times.Known = time.Now()
+	r.Times.Turn = r.Times.Known // this goroutine has answered those before
 	response.SetVersion(r.Version)
 	if err := u.c.reply(r.CorrelationID, response); err != nil {
 		u.c.Log.Debug("connection ended", "client", u.c.conn.RemoteAddr(), "err", fmt.Errorf("reply: %w", err))

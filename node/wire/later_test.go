@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -51,6 +52,36 @@ func TestProduceRequestsAreCarriedOutBeforeEarlierOnesAreAnswered(t *testing.T) 
 	}
 	if !slices.Equal(answered, []int32{0, 1, 2, 3}) {
 		t.Errorf("answered %v", answered)
+	}
+}
+
+// Every request has its moments in their order, whether it is answered at once or later.
+func TestTheMomentsOfARequest(t *testing.T) {
+	seen := make(chan Times, 2)
+	address, _ := serve(t, func(_ context.Context, r *Request) kmsg.Response {
+		r.Written(func(answer kmsg.Response) {
+			if answer == nil {
+				t.Error("no answer")
+			}
+			seen <- r.Times
+		})
+		if r.Key != keyProduce {
+			return r.Body.ResponseKind()
+		}
+		r.Later(func() kmsg.Response { return r.Body.ResponseKind() })
+		return nil
+	})
+	conn := dial(t, address)
+	format := kmsg.NewRequestFormatter()
+	for id, request := range []kmsg.Request{new(kmsg.ProduceRequest), new(kmsg.HeartbeatRequest)} {
+		if _, err := conn.Write(format.AppendRequest(nil, request, int32(id))); err != nil {
+			t.Fatal(err)
+		}
+		at := <-seen
+		moments := []time.Time{at.Arrived, at.Began, at.Handled, at.Known, at.Turn, at.Sent}
+		if at.Arrived.IsZero() || !slices.IsSortedFunc(moments, time.Time.Compare) {
+			t.Errorf("request %d: %v", id, moments)
+		}
 	}
 }
 

@@ -188,17 +188,17 @@ func TestAThrottledConnectionIsAnsweredAndThenRests(t *testing.T) {
 func TestConnectionsAreRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
-		log, left := new(logged), false
+		log := new(logged)
 		server := &Server{
 			Log: slog.New(slog.NewTextHandler(log, nil)),
-			Arrive: func(net.Addr) (func(), time.Duration, error) {
-				return func() { left = true }, time.Second, errors.New("too many")
+			Enter: func(context.Context, net.Conn) (Stay, time.Duration, error) {
+				return nil, time.Second, errors.New("too many")
 			},
 		}
 		began := time.Now()
 		server.ServeConn(t.Context(), far)
-		if _, err := near.Read(make([]byte, 1)); err == nil || !left || time.Since(began) != time.Second || !strings.Contains(log.String(), "too many") {
-			t.Errorf("%v, left %v after %v, log %s", err, left, time.Since(began), log)
+		if _, err := near.Read(make([]byte, 1)); err == nil || time.Since(began) != time.Second || !strings.Contains(log.String(), "too many") {
+			t.Errorf("%v after %v, log %s", err, time.Since(began), log)
 		}
 	})
 }

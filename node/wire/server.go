@@ -26,12 +26,23 @@ type Request struct {
 
 	// Waited is set by the handler: for so long it only waited for others.
 	Waited time.Duration
+	Times  Times
 	// Throttle is set by the handler: the connection rests so long after its answer (KIP-219).
 	Throttle time.Duration
 
 	later   func() kmsg.Response
-	written []func()
+	written []func(kmsg.Response)
 	hangUp  error
+}
+
+// Times are the moments of a request's way through a server.
+type Times struct {
+	Arrived time.Time // its last byte
+	Began   time.Time // its handler
+	Handled time.Time // the handler returned
+	Known   time.Time // its answer: later than that, for one that is answered later
+	Turn    time.Time // earlier requests of the connection have their answers
+	Sent    time.Time // the answer's last byte
 }
 
 // HangUp ends the connection, after the answer if there is one. A client that wants no answers learns by that of an error.
@@ -67,12 +78,25 @@ type Server struct {
 	Table    Table // ApiVersions is answered from it
 	Listener string
 	Security Security
-	// Arrive lets a connection in, optional. With an error it is closed, after a rest; leave is called at its end.
-	Arrive          func(from net.Addr) (leave func(), rest time.Duration, err error)
+	// Enter lets a connection in, optional. It waits until there is room; others of the listener queue up meanwhile. With an
+	// error the connection is closed, after a rest.
+	Enter           func(ctx context.Context, conn net.Conn) (stay Stay, rest time.Duration, err error)
 	MaxRequestBytes int           // socket.request.max.bytes
 	MaxIdle         time.Duration // connections.max.idle.ms; 0 is forever
 	Log             *slog.Logger
 }
+
+// Stay is told of a connection that was let in.
+type Stay interface {
+	Used()  // it has sent a request
+	Leave() // it has ended
+}
+
+// freely is the stay of connections that nobody counts.
+type freely struct{}
+
+func (freely) Used()  {}
+func (freely) Leave() {}
 
 // Serve accepts connections until ctx ends, then closes them all and waits until their handlers have returned.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
@@ -98,24 +122,39 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 			case <-time.After(100 * time.Millisecond):
 			}
 		default:
-			conns.Go(func() { s.ServeConn(ctx, conn) })
+			serve := s.enter(ctx, conn)
+			conns.Go(serve)
+		}
+	}
+}
+
+// enter waits until a connection is let in, and returns what serves it, or ends it.
+func (s *Server) enter(ctx context.Context, conn net.Conn) (serve func()) {
+	if s.Enter == nil {
+		return func() { s.serveConn(ctx, conn, freely{}) }
+	}
+	stay, wait, err := s.Enter(ctx, conn)
+	if err == nil {
+		return func() {
+			defer stay.Leave()
+			s.serveConn(ctx, conn, stay)
+		}
+	}
+	return func() {
+		defer conn.Close()
+		rest(ctx, wait)
+		if ctx.Err() == nil {
+			s.Log.Info("connection refused", "client", conn.RemoteAddr(), "listener", s.Listener, "err", err)
 		}
 	}
 }
 
 // ServeConn serves one connection until it ends, its peer breaks the protocol, or ctx ends.
-func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
+func (s *Server) ServeConn(ctx context.Context, conn net.Conn) { s.enter(ctx, conn)() }
+
+func (s *Server) serveConn(ctx context.Context, conn net.Conn, stay Stay) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if s.Arrive != nil {
-		leave, wait, err := s.Arrive(conn.RemoteAddr())
-		defer leave()
-		if err != nil {
-			rest(ctx, wait)
-			s.Log.Info("connection refused", "client", conn.RemoteAddr(), "listener", s.Listener, "err", err)
-			return
-		}
-	}
 	info := &ConnInfo{Remote: conn.RemoteAddr(), Local: conn.LocalAddr(), Listener: s.Listener, Principal: Anonymous}
 	secured, err := s.secure(ctx, conn, info)
 	if err != nil {
@@ -123,7 +162,7 @@ func (s *Server) ServeConn(ctx context.Context, conn net.Conn) {
 		return
 	}
 	defer secured.Close()
-	c := &served{Server: s, conn: secured, in: bufio.NewReaderSize(secured, 32<<10), info: info}
+	c := &served{Server: s, conn: secured, stay: stay, in: bufio.NewReaderSize(secured, 32<<10), info: info}
 	if s.Security.SASL != nil {
 		c.auth = s.Security.SASL(info)
 	}
@@ -164,6 +203,7 @@ const keepBuffer = 4 << 20
 type served struct {
 	*Server
 	conn    net.Conn
+	stay    Stay
 	in      *bufio.Reader
 	info    *ConnInfo
 	auth    Authenticator // nil: none is asked for
@@ -185,6 +225,8 @@ func (c *served) one(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.stay.Used()
+	arrived := time.Now()
 	if c.auth != nil && c.auth.Raw() {
 		return c.token(ctx, frame)
 	}
@@ -217,16 +259,18 @@ func (c *served) one(ctx context.Context) error {
 			return refusedError{fmt.Errorf("%s: %w", kmsg.NameForKey(h.Key), err)}
 		}
 	}
-	return c.handle(ctx, h, request, frame)
+	return c.handle(ctx, arrived, h, request, frame)
 }
 
 // handle hands a request to the handler and answers it.
-func (c *served) handle(ctx context.Context, h header, body kmsg.Request, frame []byte) error {
+func (c *served) handle(ctx context.Context, arrived time.Time, h header, body kmsg.Request, frame []byte) error {
 	c.current = h
 	request := &Request{
 		Key: h.Key, Version: h.Version, CorrelationID: h.CorrelationID, ClientID: h.ClientID, Body: body, Conn: c.info,
 	}
+	request.Times = Times{Arrived: arrived, Began: time.Now()}
 	response := c.Handler.Serve(ctx, request)
+	request.Times.Handled = time.Now()
 	if reusable(h.Key) && cap(frame) <= keepBuffer {
 		c.read = frame
 	}
@@ -235,13 +279,15 @@ func (c *served) handle(ctx context.Context, h header, body kmsg.Request, frame 
 		rest(ctx, request.Throttle)
 		return nil
 	}
+	request.Times.Known = request.Times.Handled
 	c.pending.drain()
+	request.Times.Turn = time.Now()
 	var err error
 	if response != nil {
 		response.SetVersion(h.Version)
 		err = c.reply(h.CorrelationID, response)
 	}
-	request.done()
+	request.done(response)
 	rest(ctx, request.Throttle)
 	return cmp.Or(err, request.hangUp)
 }

@@ -54,6 +54,10 @@ func (v Values) Dynamic(name string) bool {
 	if _, ok := throttles().Find(name); ok {
 		return true
 	}
+	if strings.HasPrefix(name, ownPrefix) {
+		_, base, _ := strings.Cut(strings.TrimPrefix(name, ownPrefix), ".")
+		return slices.Contains(ofListeners(), base)
+	}
 	if _, ok := slices.BinarySearch(dynamic(), name); ok {
 		return true
 	}
@@ -68,16 +72,25 @@ func (v Values) FindDynamic(name string) (Definition, bool) {
 	if d, ok := throttles().Find(name); ok {
 		return d, true
 	}
+	if strings.HasPrefix(name, ownPrefix) {
+		base, _ := v.ownName(name)
+		d, known := v.table.Find(base)
+		d.Name = name
+		return d, known
+	}
 	return v.table.Find(name)
 }
 
-// CheckDynamic says why a property cannot be set to a value while the broker runs. Names that Kafka does not know may be
-// set: they could be a plugin's.
-func (v Values) CheckDynamic(name, value string) error {
+// CheckDynamic says why a property cannot be set to a value while the broker runs, or for all brokers. Names that Kafka
+// does not know may be set: they could be a plugin's.
+func (v Values) CheckDynamic(name, value string, all bool) error {
 	d, known := v.FindDynamic(name)
+	own := strings.HasPrefix(name, ownPrefix)
 	switch {
-	case strings.HasPrefix(name, ownPrefix):
+	case own && !v.Dynamic(name):
 		return fmt.Errorf("%s is a listener's: those are read when the broker starts: edit server.properties and restart it", name)
+	case own && all:
+		return fmt.Errorf("%s is a listener's: set it for each broker, not for all", name)
 	case !known:
 		return nil
 	case !v.Dynamic(name):
@@ -86,13 +99,16 @@ func (v Values) CheckDynamic(name, value string) error {
 	return d.Validate(value)
 }
 
+// ofListeners are the properties that may change while a broker runs for one listener, too.
+func ofListeners() []string { return []string{"max.connection.creation.rate", "max.connections"} }
+
 // With returns the values under what /config/brokers sets for this broker and for all. What cannot be set
 // there is left out, what is unknown has no effect: both are returned, too.
 func (v Values) With(broker, all map[string]string) (with Values, wrong []error) {
-	keep := func(given map[string]string) map[string]string {
+	keep := func(given map[string]string, all bool) map[string]string {
 		kept := map[string]string{}
 		for _, name := range slices.Sorted(maps.Keys(given)) {
-			if err := v.CheckDynamic(name, given[name]); err != nil {
+			if err := v.CheckDynamic(name, given[name], all); err != nil {
 				wrong = append(wrong, err)
 				continue
 			}
@@ -104,7 +120,7 @@ func (v Values) With(broker, all map[string]string) (with Values, wrong []error)
 		}
 		return kept
 	}
-	v.broker, v.all = keep(broker), keep(all)
+	v.broker, v.all = keep(broker, false), keep(all, true)
 	return v, wrong
 }
 

@@ -158,6 +158,33 @@ func TestATopicTakesItsDefaultsFromTheBroker(t *testing.T) {
 	}
 }
 
+func TestListenersHaveTheirOwnLimits(t *testing.T) {
+	const own = "listener.name.plaintext.max.connections"
+	s, err := load(t, "max.connections=100", own+"=10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, wrong := s.With(map[string]string{own: "20", "listener.name.plaintext.ssl.cipher.suites": "x"}, map[string]string{own: "30", "max.connections": "200"})
+	for i, want := range []int64{s.ListenerInt("PLAINTEXT", "max.connections"), v.ListenerInt("PLAINTEXT", "max.connections"), v.ListenerInt("OTHER", "max.connections")} {
+		if want != []int64{10, 20, 200}[i] {
+			t.Errorf("limit %d is %d", i, want)
+		}
+	}
+	for i, want := range []string{"those are read when the broker starts", "set it for each broker, not for all"} {
+		if len(wrong) != 2 || !strings.Contains(wrong[i].Error(), want) {
+			t.Errorf("refused %v, want %s", wrong, want)
+		}
+	}
+	entries := v.DescribeBroker()
+	e := entries[slices.IndexFunc(entries, func(e Entry) bool { return e.Name == own })]
+	if *e.Value != "20" || e.Source != kmsg.ConfigSourceDynamicBrokerConfig || e.ReadOnly || len(e.Synonyms) != 2 || *e.Synonyms[1].Value != "10" {
+		t.Errorf("described as %+v", e)
+	}
+	if _, err := load(t, "max.connections.per.ip.overrides=10.0.0.1:5,10.0.0.2"); err == nil || !strings.Contains(err.Error(), `"10.0.0.2" is not host:number`) {
+		t.Errorf("an override without a number: %v", err)
+	}
+}
+
 func TestWhatZooKeeperSetsWinsOverTheFile(t *testing.T) {
 	s, err := load(t, "log.retention.hours=2", "min.insync.replicas=2", "num.replica.fetchers=3")
 	if err != nil {

@@ -145,6 +145,9 @@ func (d Definition) Check(value string) error {
 			}
 		}
 	case kmsg.ConfigTypeString:
+		if strings.HasSuffix(d.Name, "max.connections.per.ip.overrides") {
+			return checkOverrides(value)
+		}
 		return d.checkChoice(value)
 	}
 	return nil
@@ -194,6 +197,28 @@ func checkThrottled(value string) error {
 		_, err2 := strconv.ParseUint(broker, 10, 31)
 		if !ok || err1 != nil || err2 != nil {
 			return fmt.Errorf("%q is neither * nor partition:broker,partition:broker,…", value)
+		}
+	}
+	return nil
+}
+
+// Overrides reads host:number,…; what is no such pair is left out.
+func Overrides(value string) map[string]int {
+	found := map[string]int{}
+	for _, pair := range List(value) {
+		if i := strings.LastIndexByte(pair, ':'); i > 0 {
+			if n, err := strconv.ParseInt(strings.TrimSpace(pair[i+1:]), 10, 32); err == nil {
+				found[strings.TrimSpace(pair[:i])] = int(n)
+			}
+		}
+	}
+	return found
+}
+
+func checkOverrides(value string) error {
+	for _, pair := range List(value) {
+		if len(Overrides(pair)) == 0 {
+			return fmt.Errorf("%q is not host:number,host:number,…", pair)
 		}
 	}
 	return nil

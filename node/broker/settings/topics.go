@@ -1,8 +1,10 @@
 package settings
 
 import (
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -49,7 +51,7 @@ func (v Values) DescribeTopic(overrides map[string]string) []Entry {
 // DescribeBroker returns the properties of this broker.
 func (v Values) DescribeBroker() []Entry {
 	var entries []Entry
-	for _, d := range slices.Concat(v.table, throttles()) {
+	for _, d := range slices.Concat(v.table, throttles(), v.owned()) {
 		e := Entry{Definition: d, ReadOnly: !v.Dynamic(d.Name)}
 		for _, l := range v.layers() {
 			if value, ok := l.values[d.Name]; ok {
@@ -59,13 +61,30 @@ func (v Values) DescribeBroker() []Entry {
 		if len(e.Synonyms) == 0 && slices.ContainsFunc(throttles(), func(t Definition) bool { return t.Name == d.Name }) {
 			continue
 		}
-		if d.Default != nil || len(e.Synonyms) == 0 {
+		if !strings.HasPrefix(d.Name, ownPrefix) && (d.Default != nil || len(e.Synonyms) == 0) {
 			e.Synonyms = append(e.Synonyms, Synonym{d.Name, d.Default, kmsg.ConfigSourceDefaultConfig})
 		}
 		e.Value, e.Source = e.Synonyms[0].Value, e.Synonyms[0].Source
 		entries = append(entries, e)
 	}
 	return entries
+}
+
+// owned are the properties that single listeners were given.
+func (v Values) owned() (t Table) {
+	names := map[string]bool{}
+	for _, l := range v.layers() {
+		for name := range l.values {
+			if strings.HasPrefix(name, ownPrefix) {
+				names[name] = true
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		d, _ := v.FindDynamic(name) // checked before
+		t = append(t, d)
+	}
+	return t
 }
 
 // inMillis is the value of a property as its variant in milliseconds would have it.

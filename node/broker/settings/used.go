@@ -71,6 +71,8 @@ func used() []string {
 		"log.roll.ms",
 		"log.segment.bytes",
 		"log.segment.delete.delay.ms",
+		"max.connection.creation.rate",
+		"max.connections",
 		"max.connections.per.ip",
 		"max.connections.per.ip.overrides",
 		"max.incremental.fetch.session.cache.slots",

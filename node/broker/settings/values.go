@@ -68,6 +68,14 @@ func (v Values) Int(key string) int64 {
 	return n
 }
 
+// ListenerInt is Int for one listener: its own value where it has one, else the broker's.
+func (v Values) ListenerInt(listener, key string) int64 {
+	if own := (scope{v, listener}).own(key); v.broker[own] != "" || v.file[own] != "" {
+		key = own
+	}
+	return v.Int(key)
+}
+
 // Millis returns a property that is a time in milliseconds.
 func (v Values) Millis(key string) time.Duration {
 	const longest = int64(1<<63-1) / int64(time.Millisecond)
