@@ -98,6 +98,7 @@ func TestThreeBrokers(t *testing.T) {
 	t.Run("a leader is killed", c.testKilledLeader)
 	t.Run("a leader is stopped", c.testStoppedLeader)
 	t.Run("the controller is killed", c.testKilledController)
+	t.Run("members of a group cooperate", c.testCooperative)
 	t.Run("a group survives its coordinator", c.testGroup)
 	t.Run("a group of kcats survives its coordinator", c.testKcatGroup)
 	t.Run("a malformed frame harms nobody", c.testMalformedFrame)

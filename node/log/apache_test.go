@@ -2,19 +2,18 @@ package log
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"kdrill/testdata/need"
 )
 
-// Apache's own DumpLogSegments reads what we write. KAFKA_LIBS names the libs folder of a Kafka distribution.
+// Apache's own DumpLogSegments reads what we write.
 func TestApacheReadsOurFiles(t *testing.T) {
-	libs := os.Getenv("KAFKA_LIBS")
-	if libs == "" {
-		t.Skip("needs KAFKA_LIBS, the libs folder of Apache Kafka 3.9, and java")
+	if testing.Short() {
+		t.Skip("starts a JVM")
 	}
+	tools := need.KafkaTools(t)
 	d := openDir(t, t.TempDir())
 	l := openLog(t, d, small())
 	for i := range 40 {
@@ -31,12 +30,7 @@ func TestApacheReadsOurFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	dump := func(suffix string, flags ...string) string {
-		args := append([]string{"-cp", filepath.Join(libs, "*"), "kafka.tools.DumpLogSegments", "--files", strings.Join(segmentFiles(t, l, suffix), ",")}, flags...)
-		out, err := exec.CommandContext(t.Context(), "java", args...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-		return string(out)
+		return tools.Run("kafka.tools.DumpLogSegments", append([]string{"--files", strings.Join(segmentFiles(t, l, suffix), ",")}, flags...)...)
 	}
 	logs := dump(".log", "--deep-iteration", "--print-data-log")
 	for offset := range l.end {

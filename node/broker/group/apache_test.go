@@ -2,20 +2,21 @@ package group
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"kdrill/testdata/need"
 )
 
-// Apache's own DumpLogSegments understands what we store. KAFKA_LIBS names the libs folder of a Kafka distribution.
+// Apache's own DumpLogSegments understands what we store.
 func TestApacheReadsOurRecords(t *testing.T) {
-	libs := os.Getenv("KAFKA_LIBS")
-	if libs == "" {
-		t.Skip("needs KAFKA_LIBS, the libs folder of Apache Kafka 3.9, and java")
+	if testing.Short() {
+		t.Skip("starts a JVM")
 	}
+	tools := need.KafkaTools(t)
 	var batches [][]byte
 	synctest.Test(t, func(t *testing.T) {
 		d := newDisk()
@@ -28,13 +29,9 @@ func TestApacheReadsOurRecords(t *testing.T) {
 	if err := os.WriteFile(file, slices.Concat(batches...), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	dump := exec.CommandContext(t.Context(), "java", "-cp", filepath.Join(libs, "*"), "kafka.tools.DumpLogSegments", "--offsets-decoder", "--files", file)
-	out, err := dump.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	out := tools.Run("kafka.tools.DumpLogSegments", "--offsets-decoder", "--files", file)
 	for _, want := range []string{`"group":"g"`, `"topic":"orders","partition":3`, `"offset":42,"leaderEpoch":7,"metadata":"by a"`, `"protocolType":"consumer","generation":1,"protocol":"range"`, `"clientHost":"/127.0.0.1","rebalanceTimeout":20000,"sessionTimeout":10000`} {
-		if !strings.Contains(string(out), want) {
+		if !strings.Contains(out, want) {
 			t.Errorf("%s is not in the dump:\n%s", want, out)
 		}
 	}

@@ -470,6 +470,45 @@ func TestSessionTimeoutsHaveLimits(t *testing.T) {
 	})
 }
 
+func TestAGroupHasRoomForSoMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		most := func(n int) func(*Settings) { return func(s *Settings) { s.MaxSize = n } }
+		c := coordinate(t, d, most(2))
+		all := settled(t, c, 2)
+		late := newConsumer(t, c, "late")
+		if err := late.join(); !errors.Is(err, kerr.GroupMaxSizeReached) {
+			t.Fatalf("the third of two: %v", err)
+		}
+		must(t, all[0].heartbeat()) // nobody had to rebalance for that
+		must(t, all[0].leave())
+		synctest.Wait()
+		joined := make(chan error)
+		go func() { joined <- late.join() }() // there is room
+		synctest.Wait()
+		must(t, all[1].join(), <-joined)
+		both := []*consumer{late, all[1]}
+		must(t, together(both, (*consumer).sync)...)
+
+		// Another coordinator allows one member. The group rebalances, and has room for who rejoins first.
+		smaller := coordinate(t, d, most(1))
+		for _, k := range both {
+			k.c = smaller
+		}
+		refused := 0
+		for _, err := range together(both, (*consumer).join) {
+			if errors.Is(err, kerr.GroupMaxSizeReached) {
+				refused++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if refused != 1 {
+			t.Errorf("%d are refused, want 1", refused)
+		}
+	})
+}
+
 func TestAnUnusedMemberIDLapses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := coordinate(t, newDisk())

@@ -42,7 +42,10 @@ func (g *fsm) tryJoin(c candidate, now time.Time) (j joined, done bool) {
 		return refused(kerr.CoordinatorNotAvailable)
 	case !g.compatible(c):
 		return refused(kerr.InconsistentGroupProtocol)
-	case known == nil && len(g.members)+len(g.pending) >= c.maxSize && !pending && g.static[c.instance] == "":
+	case !g.hasRoom(c, known):
+		if known != nil {
+			g.remove(known, now)
+		}
 		return refused(kerr.GroupMaxSizeReached)
 	case c.memberID == "":
 		return g.joinNew(c, now)
@@ -65,6 +68,28 @@ func (g *fsm) tryJoin(c candidate, now time.Time) (j joined, done bool) {
 	g.update(known, c, now)
 	g.rebalance(now)
 	return j, false
+}
+
+// hasRoom goes by who has joined already while a group rebalances: one that is larger than it may be, since the limit was
+// lowered, loses those who come last.
+func (g *fsm) hasRoom(c candidate, known *member) bool {
+	switch {
+	case g.state == empty, c.memberID == "" && g.static[c.instance] != "": // it takes its old place
+		return true
+	case g.state == preparing:
+		return known != nil && known.join != nil || g.joining() < c.maxSize
+	}
+	return known != nil || len(g.members) < c.maxSize
+}
+
+// joining is how many members wait for the next generation.
+func (g *fsm) joining() (n int) {
+	for _, m := range g.members {
+		if m.join != nil {
+			n++
+		}
+	}
+	return n
 }
 
 func (g *fsm) joinNew(c candidate, now time.Time) (j joined, done bool) {

@@ -60,6 +60,10 @@ func (c *Coordinator) install(p *partition, m *memory) (groups int) {
 		if err := g.fsm.restore(value, now); err != nil {
 			c.cfg.Log.Error("group metadata cannot be read, the group begins anew", "group", id, "err", err)
 		}
+		if n, most := len(g.fsm.members), c.cfg.Settings.MaxSize; n > most {
+			c.cfg.Log.Warn("group has more members than group.max.size allows, those who rejoin last are out", "group", id, "members", n, "max", most)
+			g.fsm.rebalance(now)
+		}
 		c.arm(g)
 		g.mu.Unlock()
 	}
