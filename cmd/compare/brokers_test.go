@@ -208,6 +208,11 @@ func (c *contender) round(records int, lasting time.Duration) {
 	c.topic("all", topicParts)
 	c.phase("produce acks=all", records, func() float64 { return c.produce("all", records) })
 	c.phase("consume", records, func() float64 { return c.consume("all", records) })
+	c.phase("fetch", records, func() float64 {
+		seen := c.drain("all")
+		c.note("fetch p99, ms", seen.Answer[len(seen.Answer)*99/100].Seconds()*1e3)
+		return float64(seen.Bytes) / 1e6 / seen.Took.Seconds()
+	})
 	took := c.pace("all", lasting)
 	slices.Sort(took)
 	c.note("end to end p50, ms", took[len(took)/2].Seconds()*1e3)

@@ -17,6 +17,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(races.Watched{Tests: m}, map[string]func(){
 		"kdrill": func() { os.Exit(cmd.Main(os.Args[1:])) },
+		"drain":  func() { os.Exit(drainer(os.Args[1:])) },
 	})
 }
 

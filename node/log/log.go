@@ -20,6 +20,7 @@ type Log struct {
 	recovery Recovery   // fixed once open
 	topicID  [16]byte   // guarded by mu
 
+	places places
 	saving sync.Mutex // held while the epochs' file is written; taken inside write, before mu
 
 	mu sync.RWMutex // guards the rest; taken inside write for changes, never held while the disk works

@@ -34,6 +34,7 @@ type spot struct {
 	position    int64 // of a batch at or before the wanted one
 	size        int64 // readable bytes of the segment
 	last        bool  // no segment follows
+	exact       bool  // the wanted batch begins at position
 	truncations int
 	memory      func(n int) []byte
 }
@@ -52,7 +53,10 @@ func (l *Log) find(offset int64) (spot, error) {
 		}
 		s := l.segments[i]
 		if s.loaded {
-			at := spot{s, s.offsets.floor(offset - s.base), s.size, i == len(l.segments)-1, l.truncations, newMemory}
+			at := spot{segment: s, size: s.size, last: i == len(l.segments)-1, truncations: l.truncations, memory: newMemory}
+			if at.position, at.exact = l.places.find(offset, s.base, l.truncations); !at.exact {
+				at.position = s.offsets.floor(offset - s.base)
+			}
 			l.mu.RUnlock()
 			return at, nil
 		}
@@ -85,37 +89,43 @@ func (l *Log) read(memory func(int) []byte, from, limit int64, maxBytes int, min
 		return nil, err
 	}
 	at.truncations, at.memory = truncations, memory // since the bounds were checked
-	b, err := at.read(from, limit, maxBytes, minOne)
+	b, next, err := at.read(from, limit, maxBytes, minOne)
 	if l.overtaken(at) {
 		return nil, errGone
+	}
+	if len(b) > 0 {
+		l.places.note(next.offset, at.segment.base, next.position, truncations)
 	}
 	return b, err
 }
 
-// slack is what is read beyond the wanted bytes, so that the batches between the index entry and the wanted offset
-// usually come along in the same read.
-const slack = 8 << 10
+// probe is what is read where the index leads to, which is to a batch before the wanted one: enough for batches that are
+// small, and for the headers of large ones.
+const probe = 8 << 10
 
-func (at spot) read(from, limit int64, maxBytes int, minOne bool) ([]byte, error) {
-	first, err := at.fill(at.position, max(maxBytes, 0)+slack)
-	if err != nil {
-		return nil, err
+// read returns the batches, and where the one after them begins.
+func (at spot) read(from, limit int64, maxBytes int, minOne bool) (b []byte, next place, err error) {
+	pos, n := at.position, max(maxBytes, headerSize)
+	if !at.exact {
+		n = probe
 	}
-	// Skip batches before the wanted one.
-	buf, pos := first, at.position
-	for {
+	buf, err := at.fill(pos, n)
+	if err != nil {
+		return nil, next, err
+	}
+	for { // skip batches before the wanted one
 		if len(buf) < headerSize {
 			if pos+int64(len(buf)) >= at.size {
-				return nil, nil // the offset lies in a gap at the end
+				return nil, next, nil // the offset lies in a gap at the end
 			}
-			if buf, err = at.fill(pos, max(maxBytes, 0)+slack); err != nil {
-				return nil, err
+			if buf, err = at.fill(pos, n); err != nil {
+				return nil, next, err
 			}
 			continue
 		}
 		b := Batch(buf)
 		if b.Size() < headerSize || pos+int64(b.Size()) > at.size {
-			return nil, fmt.Errorf("%w: batch of %d bytes at position %d of %s", ErrCorrupt, b.Size(), pos, name(at.segment.base))
+			return nil, next, fmt.Errorf("%w: batch of %d bytes at position %d of %s", ErrCorrupt, b.Size(), pos, name(at.segment.base))
 		}
 		if b.LastOffset() >= from {
 			break
@@ -124,27 +134,29 @@ func (at spot) read(from, limit int64, maxBytes int, minOne bool) ([]byte, error
 		buf = buf[min(b.Size(), len(buf)):]
 	}
 	if Batch(buf).BaseOffset() >= limit {
-		return nil, nil
+		return nil, next, nil
 	}
-	return at.whole(buf, pos, limit, maxBytes, minOne)
+	if int64(len(buf)) < min(int64(maxBytes), at.size-pos) {
+		if buf, err = at.fill(pos, maxBytes); err != nil {
+			return nil, next, err
+		}
+	}
+	b, offset, err := at.whole(buf, pos, limit, maxBytes, minOne)
+	return b, place{offset: offset, position: pos + int64(len(b))}, err
 }
 
-// whole cuts buf, which begins with a batch's header, after the last batch that may be returned.
-func (at spot) whole(buf []byte, pos, limit int64, maxBytes int, minOne bool) ([]byte, error) {
-	if size := Batch(buf).Size(); size > len(buf) || size > maxBytes {
-		if size > maxBytes && !minOne {
-			return nil, nil
+// whole cuts buf, which begins with a batch's header, after the last batch that may be returned; next is the offset after it.
+func (at spot) whole(buf []byte, pos, limit int64, maxBytes int, minOne bool) (b []byte, next int64, err error) {
+	if size := Batch(buf).Size(); size > maxBytes {
+		if !minOne {
+			return nil, 0, nil
 		}
 		if size > len(buf) {
-			more, err := at.fill(pos, max(size, maxBytes))
-			if err != nil {
-				return nil, err
+			if buf, err = at.fill(pos, size); err != nil {
+				return nil, 0, err
 			}
-			buf = more
 		}
-		if size > maxBytes {
-			return buf[:size:size], nil
-		}
+		return buf[:size:size], Batch(buf).LastOffset() + 1, nil
 	}
 	n := 0
 	for n+headerSize <= len(buf) {
@@ -153,8 +165,9 @@ func (at spot) whole(buf []byte, pos, limit int64, maxBytes int, minOne bool) ([
 			break
 		}
 		n += b.Size()
+		next = b.LastOffset() + 1
 	}
-	return buf[:n:n], nil
+	return buf[:n:n], next, nil
 }
 
 // fill reads up to n bytes from a position.
