@@ -1,13 +1,15 @@
 package log
 
 import (
-	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // TopicPartition names a partition.
@@ -75,13 +77,111 @@ func decodeOffsets(text []byte) (map[TopicPartition]int64, error) {
 }
 
 func encodeOffsets(offsets map[TopicPartition]int64) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "0\n%d\n", len(offsets))
+	b := fmt.Appendf(nil, "0\n%d\n", len(offsets))
 	tps := slices.SortedFunc(maps.Keys(offsets), func(a, b TopicPartition) int {
 		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	})
 	for _, tp := range tps {
-		fmt.Fprintf(&b, "%s %d %d\n", tp.Topic, tp.Partition, offsets[tp])
+		b = append(append(b, tp.Topic...), ' ')
+		b = append(strconv.AppendInt(b, int64(tp.Partition), 10), ' ')
+		b = append(strconv.AppendInt(b, offsets[tp], 10), '\n')
 	}
-	return b.Bytes()
+	return b
+}
+
+// checkpointRest is how long files may go without being written that would say the same again. Now and then they are
+// written all the same: a disk that failed is noticed by that, even if nobody produces.
+const checkpointRest = time.Minute
+
+// Checkpoint writes the checkpoint files whose content has changed: high watermarks as given, recovery points and starts
+// as the logs know them. What is not open keeps what the files said.
+func (d *Dir) Checkpoint(hw map[TopicPartition]int64) error { return d.checkpoint(hw, false) }
+
+func (d *Dir) checkpoint(hw map[TopicPartition]int64, always bool) error {
+	d.watchful.Lock()
+	defer d.watchful.Unlock()
+	saved := d.current()
+	for tp, o := range saved {
+		if v, ok := hw[tp]; ok && v != o.hw {
+			o.hw = v
+			saved[tp] = o
+		}
+	}
+	if always || time.Since(d.writtenAt) >= checkpointRest {
+		d.written = nil
+	}
+	err := d.writeCheckpoints(saved)
+	if d.written = saved; err != nil {
+		d.written = nil
+	}
+	return err
+}
+
+// current is what the checkpoint files should say of every partition.
+func (d *Dir) current() map[TopicPartition]offsets {
+	d.mu.Lock()
+	saved := maps.Clone(d.saved)
+	logs := slices.Collect(maps.Values(d.logs))
+	d.mu.Unlock()
+	for _, l := range logs {
+		o := offsets{hw: saved[l.tp].hw}
+		l.mu.RLock()
+		o.recovery, o.start, o.cleaned = l.recoveryPoint, l.start, l.cleaned
+		if l.start == l.segments[0].base {
+			o.start = 0 // the name of the first segment says it
+		}
+		l.mu.RUnlock()
+		saved[l.tp] = o
+	}
+	return saved
+}
+
+// lowered writes recovery points, since one has gone back: what is written there from now on is not on the disk yet.
+func (d *Dir) lowered() error {
+	d.watchful.Lock()
+	defer d.watchful.Unlock()
+	d.written = nil
+	return d.write(recoveryFile, d.current(), func(o offsets) (int64, bool) { return o.recovery, true })
+}
+
+// writeCheckpoints writes what differs from the files as far as they are known.
+func (d *Dir) writeCheckpoints(saved map[TopicPartition]offsets) error {
+	all := d.written == nil || len(d.written) != len(saved)
+	var hw, recovery, start, cleaned bool
+	for tp, o := range saved {
+		before, ok := d.written[tp]
+		all = all || !ok
+		hw, recovery = hw || o.hw != before.hw, recovery || o.recovery != before.recovery
+		start, cleaned = start || o.start != before.start, cleaned || o.cleaned != before.cleaned
+	}
+	if all {
+		d.writtenAt = time.Now()
+	}
+	var errs error
+	for _, f := range []struct {
+		changed bool
+		name    string
+		value   func(offsets) (value int64, told bool)
+	}{
+		{recovery, recoveryFile, func(o offsets) (int64, bool) { return o.recovery, true }},
+		{start, startFile, func(o offsets) (int64, bool) { return o.start, o.start > 0 }},
+		{cleaned, cleanerFile, func(o offsets) (int64, bool) { return o.cleaned, o.cleaned > 0 }},
+		{hw, hwFile, func(o offsets) (int64, bool) { return o.hw, true }},
+	} {
+		if all || f.changed {
+			errs = errors.Join(errs, d.write(f.name, saved, f.value))
+		}
+	}
+	return errs
+}
+
+// write writes one checkpoint file.
+func (d *Dir) write(name string, saved map[TopicPartition]offsets, value func(offsets) (value int64, told bool)) error {
+	values := make(map[TopicPartition]int64, len(saved))
+	for tp, o := range saved {
+		if v, told := value(o); told {
+			values[tp] = v
+		}
+	}
+	return replace(filepath.Join(d.path, name), encodeOffsets(values), false)
 }

@@ -44,7 +44,10 @@ type Dir struct {
 	mu       sync.Mutex
 	logs     map[TopicPartition]*Log
 	saved    map[TopicPartition]offsets // of partitions that are not open
-	watchful sync.Mutex                 // one checkpoint at a time
+	watchful sync.Mutex                 // one checkpoint at a time; guards what follows
+
+	written   map[TopicPartition]offsets // what the checkpoint files have, nil if that is not known
+	writtenAt time.Time
 }
 
 // offsets are what the checkpoint files say of a partition.
@@ -207,70 +210,6 @@ func (d *Dir) Sweep(now time.Time, delay time.Duration) error {
 	return err
 }
 
-// Checkpoint writes the checkpoint files: high watermarks as given, recovery points and starts as the logs know them.
-// What is not open keeps what the files said.
-func (d *Dir) Checkpoint(hw map[TopicPartition]int64) error {
-	d.watchful.Lock()
-	defer d.watchful.Unlock()
-	saved := d.current()
-	for tp, o := range saved {
-		if v, ok := hw[tp]; ok {
-			o.hw = v
-			saved[tp] = o
-		}
-	}
-	return d.writeCheckpoints(saved)
-}
-
-// current is what the checkpoint files should say of every partition.
-func (d *Dir) current() map[TopicPartition]offsets {
-	d.mu.Lock()
-	saved := maps.Clone(d.saved)
-	logs := slices.Collect(maps.Values(d.logs))
-	d.mu.Unlock()
-	for _, l := range logs {
-		o := offsets{hw: saved[l.tp].hw}
-		l.mu.RLock()
-		o.recovery, o.start, o.cleaned = l.recoveryPoint, l.start, l.cleaned
-		if l.start == l.segments[0].base {
-			o.start = 0 // the name of the first segment says it
-		}
-		l.mu.RUnlock()
-		saved[l.tp] = o
-	}
-	return saved
-}
-
-// lowered writes recovery points, since one has gone back: what is written there from now on is not on the disk yet.
-func (d *Dir) lowered() error {
-	d.watchful.Lock()
-	defer d.watchful.Unlock()
-	points := map[TopicPartition]int64{}
-	for tp, o := range d.current() {
-		points[tp] = o.recovery
-	}
-	return replace(filepath.Join(d.path, recoveryFile), encodeOffsets(points), false)
-}
-
-func (d *Dir) writeCheckpoints(saved map[TopicPartition]offsets) error {
-	hws, recoveries, starts, cleaned := map[TopicPartition]int64{}, map[TopicPartition]int64{}, map[TopicPartition]int64{}, map[TopicPartition]int64{}
-	for tp, o := range saved {
-		hws[tp], recoveries[tp] = o.hw, o.recovery
-		if o.start > 0 {
-			starts[tp] = o.start
-		}
-		if o.cleaned > 0 {
-			cleaned[tp] = o.cleaned
-		}
-	}
-	return errors.Join(
-		replace(filepath.Join(d.path, recoveryFile), encodeOffsets(recoveries), false),
-		replace(filepath.Join(d.path, startFile), encodeOffsets(starts), false),
-		replace(filepath.Join(d.path, cleanerFile), encodeOffsets(cleaned), false),
-		replace(filepath.Join(d.path, hwFile), encodeOffsets(hws), false),
-	)
-}
-
 // Close closes all logs and releases the directory. With clean, the next start trusts the logs instead of scanning
 // them.
 func (d *Dir) Close(clean bool, hw map[TopicPartition]int64) error {
@@ -280,7 +219,7 @@ func (d *Dir) Close(clean bool, hw map[TopicPartition]int64) error {
 	var errs error
 	if clean {
 		errs = closeAll(logs)
-		errs = errors.Join(errs, d.Checkpoint(hw))
+		errs = errors.Join(errs, d.checkpoint(hw, true))
 		if errs == nil {
 			errs = replace(filepath.Join(d.path, cleanFile), []byte(`{"version":0,"brokerEpoch":-1}`), true)
 		}
