@@ -120,8 +120,9 @@ func (d *Dir) checkpoint(hw map[TopicPartition]int64, always bool) error {
 // current is what the checkpoint files should say of every partition.
 func (d *Dir) current() map[TopicPartition]offsets {
 	d.mu.Lock()
-	saved := maps.Clone(d.saved)
-	logs := slices.Collect(maps.Values(d.logs))
+	saved := make(map[TopicPartition]offsets, len(d.saved)+len(d.logs))
+	maps.Copy(saved, d.saved)
+	logs := slices.AppendSeq(make([]*Log, 0, len(d.logs)), maps.Values(d.logs))
 	d.mu.Unlock()
 	for _, l := range logs {
 		o := offsets{hw: saved[l.tp].hw}

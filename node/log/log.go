@@ -75,6 +75,13 @@ func (l *Log) End() int64 {
 	return l.end
 }
 
+// Reach is where the log starts and ends, and its newest leader epoch, of one moment.
+func (l *Log) Reach() (start, end int64, lastEpoch int32) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.start, l.end, l.epochs.last()
+}
+
 // Size is the number of bytes in the segments, indexes not counted.
 func (l *Log) Size() int64 {
 	l.mu.RLock()

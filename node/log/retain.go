@@ -154,6 +154,9 @@ func (l *Log) sync(segments []*segment, sizes []int64, path string) error {
 // FlushOld honours flush.ms: it flushes if that is the time since the last flush, or since the log was opened.
 func (l *Log) FlushOld(now time.Time) error {
 	limit := l.Config().FlushMillis
+	if limit == math.MaxInt64 { // never, as it is by default
+		return nil
+	}
 	l.mu.Lock()
 	due := l.end > l.recoveryPoint && !l.flushedAt.IsZero() && now.Sub(l.flushedAt).Milliseconds() >= limit
 	if due || l.flushedAt.IsZero() {

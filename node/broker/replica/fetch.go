@@ -45,6 +45,18 @@ func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, may func(t
 		resp.ErrorCode = err.Code
 		return resp, 0
 	}
+	wait := time.Duration(req.MaxWaitMillis) * time.Millisecond
+	if turn.quiet != nil {
+		still := false
+		if may == nil {
+			waited, still = r.listen(ctx, turn.quiet, by, wait)
+		}
+		if still {
+			resp.SessionID = req.SessionID
+			return resp, waited
+		}
+		turn.disturbed()
+	}
 	f := &fetch{
 		by: by, may: may, wants: turn.wants, version: req.Version, lent: lent, waiting: &r.waiting,
 		minBytes: int(req.MinBytes), maxBytes: int(req.MaxBytes),
@@ -56,10 +68,10 @@ func (r *Replicas) fetch(ctx context.Context, req *kmsg.FetchRequest, may func(t
 		f.maxBytes = min(f.maxBytes, int(r.cfg.Settings.MaxFetchBytes))
 	}
 	f.resolve(r)
-	f.run(ctx, time.Duration(req.MaxWaitMillis)*time.Millisecond)
+	f.run(ctx, wait-waited)
 	f.freshen()
 	turn.answer(resp, f)
-	return resp, f.waited
+	return resp, waited + f.waited
 }
 
 // fetch is one request as it is served. parts and readings go with wants, index by index.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ type fetcher struct {
 
 	mu        sync.Mutex
 	following map[*partition]*pursuit
+	order     []*pursuit         // following by name, nil after a change of it
 	changed   bool               // since the last request was made
 	interrupt context.CancelFunc // gives up the request under way, so that new partitions need not wait for it
 	wakeup    poll
@@ -47,6 +49,9 @@ type pursuit struct {
 	pause   time.Duration
 	said    int16 // error code that was logged last
 	level   bool  // has all that its leader had committed, at the last fetch
+
+	asked progress // with which the leader was asked for it last
+	round int      // of the session, in which that was
 }
 
 func newFetcher(r *Replicas, leader int32) *fetcher {
@@ -65,7 +70,7 @@ func (f *fetcher) add(all []*partition) {
 		f.following[p] = &pursuit{p: p, topicID: p.topicID, epoch: p.leaderEpoch}
 		p.mu.Unlock()
 	}
-	f.changed = true
+	f.changed, f.order = true, nil
 	if f.interrupt != nil {
 		f.interrupt()
 	}
@@ -76,6 +81,7 @@ func (f *fetcher) remove(p *partition) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.following, p)
+	f.order = nil
 }
 
 func (f *fetcher) idle() bool {
@@ -99,20 +105,23 @@ func (f *fetcher) run(ctx context.Context) {
 	}
 }
 
-// due are the partitions to fetch now, and next is how long it takes until another one is.
+// due are the partitions to fetch now, by name, and next is how long it takes until another one is.
 func (f *fetcher) due(now time.Time) (due []*pursuit, next time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.changed = false
+	if f.order == nil {
+		f.order = slices.SortedFunc(maps.Values(f.following), func(a, b *pursuit) int { return compareKeys(a.p.key, b.p.key) })
+	}
 	next = time.Hour
-	for _, q := range f.following {
+	due = make([]*pursuit, 0, len(f.order))
+	for _, q := range f.order {
 		if wait := max(q.rest.Sub(now), q.held(now)); wait > 0 {
 			next = min(next, wait)
 			continue
 		}
 		due = append(due, q)
 	}
-	slices.SortFunc(due, func(a, b *pursuit) int { return compareKeys(a.p.key, b.p.key) })
 	return due, next
 }
 
@@ -185,7 +194,8 @@ func (f *fetcher) request(ctx context.Context, req kmsg.Request) (kmsg.Response,
 // fetch asks for the partitions that are due and applies the answer. The leader may wait for records as long as none
 // of the partitions that rest becomes due.
 func (f *fetcher) fetch(ctx context.Context, due []*pursuit, wait time.Duration) error {
-	req, asked := f.session.request(f.r, due)
+	req := f.session.request(f.r, due)
+	asked := f.session.asked
 	req.MaxWaitMillis = int32(wait.Milliseconds())
 	answer, err := f.request(ctx, req)
 	if err != nil {

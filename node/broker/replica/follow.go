@@ -77,6 +77,7 @@ func (f *fetcher) drop(q *pursuit, why string) {
 	f.mu.Lock()
 	if f.following[q.p] == q {
 		delete(f.following, q.p)
+		f.order = nil
 	}
 	f.mu.Unlock()
 	if why != "" {

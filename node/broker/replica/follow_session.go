@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -12,31 +11,32 @@ import (
 type fetchSession struct {
 	id, epoch int32
 	byID      bool
-	known     map[wantKey]progress
+	asked     map[wantKey]*pursuit // by the names that answers use
+	round     int                  // counts requests; what was asked for in the last one is what the leader knows
 }
 
-// request asks for the partitions that are due; within a session only for those whose wants have changed. All of them
-// are returned by the names that the answer will use.
-func (s *fetchSession) request(r *Replicas, due []*pursuit) (*kmsg.FetchRequest, map[wantKey]*pursuit) {
+// request asks for the partitions that are due; within a session only for those whose wants have changed.
+func (s *fetchSession) request(r *Replicas, due []*pursuit) *kmsg.FetchRequest {
 	byID := !slices.ContainsFunc(due, func(q *pursuit) bool { return q.topicID == [16]byte{} })
-	if s.known == nil || s.byID != byID {
+	if s.asked == nil || s.byID != byID {
 		s.reset()
-		s.byID, s.known = byID, map[wantKey]progress{}
+		s.byID, s.asked = byID, map[wantKey]*pursuit{}
 	}
+	s.round++
 	req := newFetchRequest(r, byID)
 	req.SessionID, req.SessionEpoch = s.id, s.epoch
-	asked := make(map[wantKey]*pursuit, len(due))
 	for _, q := range due {
+		at := q.progress()
+		known := q.round == s.round-1 && q.asked == at
+		q.asked, q.round = at, s.round
+		if known {
+			continue
+		}
 		k := wantKey{topic: q.p.Topic, partition: q.p.Partition}
 		if byID {
 			k = wantKey{id: q.topicID, partition: q.p.Partition}
 		}
-		asked[k] = q
-		at := q.progress()
-		if before, ok := s.known[k]; ok && before == at {
-			continue
-		}
-		s.known[k] = at
+		s.asked[k] = q
 		if n := len(req.Topics); n == 0 || req.Topics[n-1].Topic != k.topic || req.Topics[n-1].TopicID != k.id {
 			t := kmsg.NewFetchRequestTopic()
 			t.Topic, t.TopicID = k.topic, k.id
@@ -45,19 +45,29 @@ func (s *fetchSession) request(r *Replicas, due []*pursuit) (*kmsg.FetchRequest,
 		t := &req.Topics[len(req.Topics)-1]
 		t.Partitions = append(t.Partitions, at.fetch(k.partition, r.cfg.Settings.FetchPartitionBytes))
 	}
-	for k := range maps.Keys(s.known) {
-		if asked[k] == nil {
-			delete(s.known, k)
+	if len(s.asked) > len(due) {
+		s.forget(req)
+	}
+	return req
+}
+
+// forget takes out of the session what is not due.
+func (s *fetchSession) forget(req *kmsg.FetchRequest) {
+	for k, q := range s.asked {
+		if q.round != s.round {
+			delete(s.asked, k)
 			t := kmsg.NewFetchRequestForgottenTopic()
 			t.Topic, t.TopicID, t.Partitions = k.topic, k.id, []int32{k.partition}
 			req.ForgottenTopics = append(req.ForgottenTopics, t)
 		}
 	}
-	return req, asked
 }
 
 // reset gives the session up.
-func (s *fetchSession) reset() { s.epoch, s.known = newSession, nil }
+func (s *fetchSession) reset() {
+	s.epoch, s.asked = newSession, nil
+	s.round++ // no round before this one counts
+}
 
 // answered takes over the session that the leader began or continued.
 func (s *fetchSession) answered(resp *kmsg.FetchResponse) {
@@ -78,7 +88,8 @@ type progress struct {
 }
 
 func (q *pursuit) progress() progress {
-	return progress{q.epoch, q.p.log.End(), q.p.log.LastEpoch(), q.p.log.Start()}
+	start, end, lastEpoch := q.p.log.Reach()
+	return progress{q.epoch, end, lastEpoch, start}
 }
 
 func (at progress) fetch(id, maxBytes int32) kmsg.FetchRequestTopicPartition {

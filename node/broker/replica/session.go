@@ -41,6 +41,7 @@ type session struct {
 	used     time.Time
 	wants    []*sessionWant // in the order they are served
 	index    map[wantKey]*sessionWant
+	quiet    []quiet // all of a follower's partitions, if they are quiet; never changed
 }
 
 type wantKey struct {
@@ -63,6 +64,8 @@ type turn struct {
 	full  bool     // every partition is answered
 	wants []want
 	items []*sessionWant // with a session: go with wants
+
+	quiet []quiet // all that is asked for, as it was
 }
 
 func newSessions(slots int) *sessions { return &sessions{slots: slots, byID: map[int32]*session{}} }
@@ -110,6 +113,9 @@ func (all *sessions) resume(req *kmsg.FetchRequest, now time.Time) (*turn, *kerr
 		return nil, kerr.FetchSessionTopicIDError
 	}
 	s.epoch = nextEpoch(s.epoch)
+	if len(req.Topics) == 0 && len(req.ForgottenTopics) == 0 && s.quiet != nil {
+		return &turn{all: all, s: s, quiet: s.quiet}, nil
+	}
 	for _, t := range req.ForgottenTopics {
 		for _, id := range t.Partitions {
 			s.forget(wantKey{t.Topic, t.TopicID, id})
@@ -117,6 +123,18 @@ func (all *sessions) resume(req *kmsg.FetchRequest, now time.Time) (*turn, *kerr
 	}
 	eachWant(req, func(k wantKey, w want) { s.put(k, w) })
 	t := &turn{all: all, s: s}
+	t.unfold()
+	if len(t.wants) == 0 { // nothing left to fetch: the session ends
+		all.drop(s.id)
+		t.s, t.items, t.full = nil, nil, true
+	}
+	return t, nil
+}
+
+// unfold lists what the session wants. Needs the session's mu.
+func (t *turn) unfold() {
+	s := t.s
+	s.quiet = nil
 	t.wants, t.items = make([]want, 0, len(s.wants)), make([]*sessionWant, 0, len(s.wants))
 	for _, w := range s.wants {
 		if !w.forgotten {
@@ -124,11 +142,13 @@ func (all *sessions) resume(req *kmsg.FetchRequest, now time.Time) (*turn, *kerr
 		}
 	}
 	s.wants = append(s.wants[:0], t.items...)
-	if len(t.wants) == 0 { // nothing left to fetch: the session ends
-		all.drop(s.id)
-		t.s, t.items, t.full = nil, nil, true
-	}
-	return t, nil
+}
+
+// disturbed is for a session whose partitions are not quiet any more.
+func (t *turn) disturbed() {
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	t.unfold()
 }
 
 func nextEpoch(epoch int32) int32 {
@@ -241,6 +261,9 @@ func (t *turn) answer(resp *kmsg.FetchResponse, f *fetch) {
 	}
 	if t.s != nil {
 		t.s.rotate(t.items, f)
+		if f.by.follows() && len(t.items) == len(t.s.wants) {
+			t.s.quiet = allQuiet(f)
+		}
 	}
 }
 
