@@ -52,6 +52,8 @@ type Coordinator struct {
 
 	mu         sync.RWMutex
 	partitions map[int32]*partition
+
+	outboxes outboxes
 }
 
 // A partition is one that this broker leads.
@@ -78,7 +80,7 @@ type transaction struct {
 
 // New makes a coordinator that leads nothing yet.
 func New(cfg Config) *Coordinator {
-	c := &Coordinator{cfg: cfg, partitions: map[int32]*partition{}}
+	c := &Coordinator{cfg: cfg, partitions: map[int32]*partition{}, outboxes: outboxes{waiting: map[int32][]*parcel{}}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c
 }

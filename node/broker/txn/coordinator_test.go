@@ -2,6 +2,7 @@ package txn
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"log/slog"
 	"slices"
@@ -22,6 +23,9 @@ type world struct {
 	refuse  error // of appends
 	markers []kmsg.WriteTxnMarkersRequestMarker
 	deaf    bool // brokers do not take markers
+	leaders map[string]int32
+	hung    map[int32]bool // brokers that do not answer
+	sent    []string       // requests: broker, how many markers
 	ids     int64
 }
 
@@ -46,7 +50,15 @@ func (w *world) Read(int32) iter.Seq2[[]byte, error] {
 	}
 }
 
-func (w *world) mark(_ context.Context, _ int32, req *kmsg.WriteTxnMarkersRequest) (*kmsg.WriteTxnMarkersResponse, error) {
+func (w *world) mark(ctx context.Context, broker int32, req *kmsg.WriteTxnMarkersRequest) (*kmsg.WriteTxnMarkersResponse, error) {
+	w.mu.Lock()
+	w.sent = append(w.sent, fmt.Sprintf("%d x%d", broker, len(req.Markers)))
+	hung := w.hung[broker]
+	w.mu.Unlock()
+	if hung {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	resp := kmsg.NewPtrWriteTxnMarkersResponse()
@@ -55,6 +67,7 @@ func (w *world) mark(_ context.Context, _ int32, req *kmsg.WriteTxnMarkersReques
 			w.markers = append(w.markers, m)
 		}
 		out := kmsg.NewWriteTxnMarkersResponseMarker()
+		out.ProducerID = m.ProducerID
 		for _, t := range m.Topics {
 			topic := kmsg.NewWriteTxnMarkersResponseMarkerTopic()
 			topic.Topic = t.Topic
@@ -79,6 +92,11 @@ func (w *world) coordinator(t *testing.T, epoch int32) (c *Coordinator, stop fun
 		Store:        w,
 		ProducerID:   func(context.Context) (int64, error) { w.ids++; return w.ids, nil },
 		Leader: func(topic string, _ int32) (int32, bool) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if id, ok := w.leaders[topic]; ok {
+				return id, true
+			}
 			return 1, topic != "gone"
 		},
 		GroupPartition: func(string) (int32, bool) { return 3, true },
@@ -92,10 +110,11 @@ func (w *world) coordinator(t *testing.T, epoch int32) (c *Coordinator, stop fun
 	return c, func() { cancel(); running.Wait() }
 }
 
-func begin7(t *testing.T, c *Coordinator) producer {
+func begin7(t *testing.T, c *Coordinator) producer { return beginAs(t, c, "id") }
+
+func beginAs(t *testing.T, c *Coordinator, id string) producer {
 	t.Helper()
 	req := kmsg.NewPtrInitProducerIDRequest()
-	id := "id"
 	req.Version, req.TransactionalID, req.TransactionTimeoutMillis = 4, &id, 60_000
 	resp := c.InitProducerID(t.Context(), req)
 	if resp.ErrorCode != 0 {
@@ -111,9 +130,11 @@ func addPartition(t *testing.T, c *Coordinator, p producer, topic string) {
 	}
 }
 
-func (c *Coordinator) state(t *testing.T) state {
+func (c *Coordinator) state(t *testing.T) state { return c.stateOf(t, "id") }
+
+func (c *Coordinator) stateOf(t *testing.T, id string) state {
 	t.Helper()
-	found, err := c.known("id")
+	found, err := c.known(id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +158,59 @@ func TestATransactionIsCompleteOnceMarkersAreEverywhere(t *testing.T) {
 		}
 		if m := w.markers[0]; !m.Committed || m.CoordinatorEpoch != 5 || m.ProducerID != p.id {
 			t.Errorf("%+v", m)
+		}
+	})
+}
+
+// Two brokers have markers to write, one of them hangs: those of the other are written at once, and in the transaction
+// that needs both, its own are. What waited for the one that hangs goes in one request then, or to whoever leads.
+func TestABrokerThatHangsHoldsUpItsOwnMarkersOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{leaders: map[string]int32{"hangs": 2, "moves": 2, "nobody's": -1}, hung: map[int32]bool{2: true}}
+		c, stop := w.coordinator(t, 5)
+		defer stop()
+		end := func(id string, topics ...string) {
+			t.Helper()
+			p := beginAs(t, c, id)
+			for _, topic := range topics {
+				if err := c.add(id, p, []place{{topic, 0}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.endTransaction(id, p, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		end("both", "a", "hangs")
+		synctest.Wait()
+		end("fine", "a")
+		end("slow1", "hangs")
+		end("slow2", "hangs")
+		end("moved", "moves")
+		end("waits", "nobody's")
+		synctest.Wait()
+		for id, want := range map[string]state{"both": prepareCommit, "fine": completeCommit, "slow1": prepareCommit, "slow2": prepareCommit, "moved": prepareCommit, "waits": prepareCommit} {
+			if s := c.stateOf(t, id); s != want {
+				t.Errorf("%s: %s, want %s", id, names[s], names[want])
+			}
+		}
+		if len(w.markers) != 2 {
+			t.Errorf("%d markers, want those of a", len(w.markers))
+		}
+		w.mu.Lock()
+		w.leaders["moves"], w.leaders["nobody's"] = 3, 1
+		w.hung = nil
+		w.sent = nil
+		w.mu.Unlock()
+		time.Sleep(2 * c.cfg.Settings.MarkerTimeout)
+		for _, id := range []string{"both", "slow1", "slow2", "moved", "waits"} {
+			if s := c.stateOf(t, id); s != completeCommit {
+				t.Errorf("%s: %s", id, names[s])
+			}
+		}
+		slices.Sort(w.sent)
+		if got := fmt.Sprint(w.sent); got != "[1 x1 2 x1 2 x2 3 x1]" {
+			t.Errorf("sent %s", got)
 		}
 	})
 }

@@ -1,8 +1,6 @@
 package txn
 
 import (
-	"context"
-	"maps"
 	"sync"
 	"time"
 
@@ -18,100 +16,98 @@ const (
 	maxPause   = 500 * time.Millisecond
 )
 
+// delivery is a decided transaction on its way to the partitions that it wrote to.
+type delivery struct {
+	m metadata
+	p *partition
+
+	mu   sync.Mutex
+	left map[place]struct{} // without a marker
+	done chan struct{}      // closed once nothing is left
+}
+
+func newDelivery(p *partition, m metadata) *delivery {
+	d := &delivery{m: m, p: p, left: map[place]struct{}{}, done: make(chan struct{})}
+	for at := range m.partitions {
+		d.left[at] = struct{}{}
+	}
+	if len(d.left) == 0 {
+		close(d.done)
+	}
+	return d
+}
+
+// settle takes out a partition that has its marker, or is gone.
+func (d *delivery) settle(at place) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, open := d.left[at]; !open {
+		return
+	}
+	delete(d.left, at)
+	if len(d.left) == 0 {
+		close(d.done)
+	}
+}
+
+// unsettled are those of some places that are left.
+func (d *delivery) unsettled(some []place) (left []place) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, at := range some {
+		if _, open := d.left[at]; open {
+			left = append(left, at)
+		}
+	}
+	return left
+}
+
 // finish brings a decided transaction to its end: markers everywhere, then the last record. It goes on until
 // that is done, or another broker coordinates the id.
 func (c *Coordinator) finish(t *transaction) {
-	m, p := t.now(), t.partition
-	left := maps.Clone(m.partitions)
-	pause := firstPause
-	wait := func() bool {
-		defer func() { pause = min(2*pause, maxPause) }()
-		select {
-		case <-p.ctx.Done():
-			return false
-		case <-time.After(pause):
-			return true
-		}
-	}
-	for c.mark(p, m, left); len(left) > 0; c.mark(p, m, left) {
-		if !wait() {
-			return
-		}
-	}
-	for {
-		t.turn.Lock()
-		err := c.store(t, m.complete(time.Now()))
-		t.turn.Unlock()
-		if err == nil || !wait() {
-			return
-		}
-	}
-}
-
-// mark makes one attempt to write the markers that are left, and takes out what has its marker, or is gone.
-func (c *Coordinator) mark(p *partition, m metadata, left map[place]struct{}) {
-	if p.ctx.Err() != nil {
+	p := t.partition
+	d := newDelivery(p, t.now())
+	c.route(d, sorted(d.m.partitions), firstPause)
+	select {
+	case <-d.done:
+	case <-p.ctx.Done():
 		return
 	}
-	requests := map[int32]*kmsg.WriteTxnMarkersRequest{}
-	for _, at := range sorted(left) {
-		leader, known := c.cfg.Leader(at.topic, at.partition)
-		switch {
-		case !known: // the topic was deleted
-			delete(left, at)
-			continue
-		case leader < 0:
-			continue
-		case requests[leader] == nil:
-			marker := kmsg.NewWriteTxnMarkersRequestMarker()
-			marker.ProducerID, marker.ProducerEpoch, marker.Committed, marker.CoordinatorEpoch = m.id, m.epoch, m.state == prepareCommit, p.epoch.Load()
-			r := kmsg.NewPtrWriteTxnMarkersRequest()
-			r.Version, r.Markers = 1, append(r.Markers, marker)
-			requests[leader] = r
+	for pause := firstPause; ; pause = slower(pause) {
+		t.turn.Lock()
+		err := c.store(t, d.m.complete(time.Now()))
+		t.turn.Unlock()
+		if err == nil || !p.rest(pause) {
+			return
 		}
-		marker := &requests[leader].Markers[0]
-		if n := len(marker.Topics); n == 0 || marker.Topics[n-1].Topic != at.topic {
-			topic := kmsg.NewWriteTxnMarkersRequestMarkerTopic()
-			topic.Topic = at.topic
-			marker.Topics = append(marker.Topics, topic)
-		}
-		topic := &marker.Topics[len(marker.Topics)-1]
-		topic.Partitions = append(topic.Partitions, at.partition)
 	}
-	ctx, cancel := context.WithTimeout(p.ctx, c.cfg.Settings.MarkerTimeout)
-	defer cancel()
-	var work sync.WaitGroup
-	var mu sync.Mutex // guards left
-	for leader, r := range requests {
-		work.Go(func() {
-			resp, err := c.cfg.Mark(ctx, leader, r)
-			if err != nil {
-				c.cfg.Log.Debug("markers not written, trying again", "broker", leader, "err", err)
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			c.marked(resp, left)
-		})
-	}
-	work.Wait()
 }
 
-// marked takes out what an answer settles. A partition that refuses a marker as too old belongs to a newer transaction,
-// coordinated elsewhere.
-func (c *Coordinator) marked(resp *kmsg.WriteTxnMarkersResponse, left map[place]struct{}) {
-	for _, marker := range resp.Markers {
-		for _, t := range marker.Topics {
-			for _, part := range t.Partitions {
-				switch part.ErrorCode {
-				case 0:
-					delete(left, place{t.Topic, part.Partition})
-				case kerr.InvalidProducerEpoch.Code, kerr.TransactionCoordinatorFenced.Code:
-					c.cfg.Log.Warn("marker refused as too old", "topic", t.Topic, "partition", part.Partition, "producer", marker.ProducerID, "err", kerr.ErrorForCode(part.ErrorCode))
-					delete(left, place{t.Topic, part.Partition})
-				default:
-					c.cfg.Log.Debug("marker not written, trying again", "topic", t.Topic, "partition", part.Partition, "err", kerr.ErrorForCode(part.ErrorCode))
-				}
+func slower(pause time.Duration) time.Duration { return min(2*pause, maxPause) }
+
+// rest waits, and says whether the partition is still coordinated here.
+func (p *partition) rest(d time.Duration) bool {
+	select {
+	case <-p.ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// settleAnswer takes out what a marker's answer settles. A partition that refuses a marker as too old belongs to a newer
+// transaction, coordinated elsewhere.
+func (c *Coordinator) settleAnswer(d *delivery, answer kmsg.WriteTxnMarkersResponseMarker) {
+	for _, t := range answer.Topics {
+		for _, part := range t.Partitions {
+			switch part.ErrorCode {
+			case 0:
+				d.settle(place{t.Topic, part.Partition})
+			case kerr.InvalidProducerEpoch.Code, kerr.TransactionCoordinatorFenced.Code:
+				c.cfg.Log.Warn("marker refused as too old", "topic", t.Topic, "partition", part.Partition, "producer", answer.ProducerID, "err", kerr.ErrorForCode(part.ErrorCode))
+				d.settle(place{t.Topic, part.Partition})
+			default:
+				c.cfg.Log.Debug("marker not written, trying again", "topic", t.Topic, "partition", part.Partition, "err", kerr.ErrorForCode(part.ErrorCode))
 			}
 		}
 	}
