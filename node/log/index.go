@@ -11,8 +11,8 @@ import (
 //	.index      relative offset int32 (last of a batch), position int32 (of that batch)
 //	.timeindex  timestamp int64 (largest so far), relative offset int32 (of the batch that has it)
 //
-// They are sparse, one entry every index.interval.bytes. The files are written when a segment is sealed, flushed
-// or closed; what a crash leaves behind is rebuilt from the log.
+// They are sparse, one entry every index.interval.bytes. The files are written when a segment is sealed or closed, and are
+// on the disk before the recovery point passes them; what a crash leaves behind is rebuilt from the log.
 type offsetIndex []byte
 
 const (

@@ -152,7 +152,7 @@ func (s *segment) trust(last bool) error {
 		return err
 	}
 	s.take(m)
-	s.flushed = s.size
+	s.flushed, s.indexed = s.size, !last
 	if last {
 		s.offsets, s.times, s.loaded = offsets, times, true
 		s.savedOffsets, s.savedTimes = len(offsets), len(times)

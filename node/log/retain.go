@@ -109,16 +109,17 @@ func (l *Log) flush(onlySealed bool) error {
 	}
 	sizes := make([]int64, len(segments))
 	point, fresh := l.recoveryPoint, false
+	sealed := len(l.segments) - 1
 	for i, s := range segments {
 		sizes[i], point = s.size, max(point, s.end)
-		fresh = fresh || s.flushed < s.size
+		fresh = fresh || s.flushed < s.size || i < sealed && !s.indexed
 	}
 	truncations, closed := l.truncations, l.closed
 	l.mu.RUnlock()
 	if closed || !fresh {
 		return nil
 	}
-	err := l.sync(segments, sizes, path)
+	err := l.sync(segments, sizes, sealed, path)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -131,21 +132,28 @@ func (l *Log) flush(onlySealed bool) error {
 	}
 	for i, s := range segments {
 		s.flushed = max(s.flushed, sizes[i])
+		s.indexed = i < sealed
 	}
 	l.recoveryPoint = max(l.recoveryPoint, point)
 	return nil
 }
 
-func (l *Log) sync(segments []*segment, sizes []int64, path string) error {
+// sync brings segments of these sizes to the disk, and the indexes of those that are sealed, which are trusted below the
+// recovery point.
+func (l *Log) sync(segments []*segment, sizes []int64, sealed int, path string) error {
 	for i, s := range segments {
 		l.mu.RLock()
-		fresh := s.flushed < sizes[i]
+		fresh, unindexed := s.flushed < sizes[i], i < sealed && !s.indexed
 		l.mu.RUnlock()
-		if !fresh {
-			continue
+		if fresh {
+			if err := s.log.sync(); err != nil {
+				return err
+			}
 		}
-		if err := s.log.sync(); err != nil {
-			return err
+		if unindexed {
+			if err := s.syncIndexes(); err != nil {
+				return err
+			}
 		}
 	}
 	return errors.Join(l.saveEpochs(), syncFolder(path))

@@ -210,6 +210,37 @@ func TestCheckpointsAreKeptForWhatIsNotOpen(t *testing.T) {
 	}
 }
 
+// The recovery point passes a sealed segment once its index files are on the disk, too; those of the active one are not
+// trusted after a crash anyway.
+func TestIndexesAreOnTheDiskBeforeTheRecoveryPointPasses(t *testing.T) {
+	d := openDir(t, t.TempDir())
+	cfg := small()
+	cfg.FlushMessages = 1 // so that the segments themselves are there at once
+	l, _ := filled(t, d, cfg)
+	if l.recoveryPoint != l.end || len(l.segments) < 3 {
+		t.Fatalf("recovery point %d of %d", l.recoveryPoint, l.end)
+	}
+	sealed := l.segments[len(l.segments)-2]
+	if !sealed.indexed {
+		t.Error("no index was brought to the disk")
+	}
+	lead(t, l, 1, 1)
+	sealed.indexed = false
+	index := sealed.path + ".index"
+	if err := errors.Join(os.Rename(index, index+".away"), os.Mkdir(index, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.FlushSealed(); !errors.Is(err, ErrStorage) {
+		t.Errorf("an index that cannot be synced: %v", err)
+	}
+	if err := errors.Join(os.Remove(index), os.Rename(index+".away", index)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.FlushSealed(); err != nil || !sealed.indexed {
+		t.Errorf("once it can: %v, on the disk %v", err, sealed.indexed)
+	}
+}
+
 func TestADirectoryBelongsToOneBroker(t *testing.T) {
 	d := openDir(t, t.TempDir())
 	if _, err := OpenDir(d.path, me, d.log); !errors.Is(err, ErrLocked) {

@@ -1,6 +1,7 @@
 package log
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,6 +19,7 @@ type segment struct {
 
 	size    int64 // bytes of whole batches
 	flushed int64 // bytes known to be on the disk
+	indexed bool  // of a sealed one: its index files are known to be on the disk, too
 	end     int64 // one past the last offset
 
 	maxTimestamp   int64 // of all batches, -1 when empty
@@ -106,6 +108,23 @@ func (s *segment) saveIndexes() (err error) {
 	}
 	s.savedTimes, err = save(s.path+".timeindex", s.times, s.savedTimes)
 	return err
+}
+
+// syncIndexes brings the index files of a sealed segment to the disk. One that was deleted meanwhile needs none.
+func (s *segment) syncIndexes() error {
+	for _, suffix := range []string{".index", ".timeindex", ".txnindex"} {
+		f, err := os.OpenFile(s.path+suffix, os.O_RDWR, 0)
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err == nil {
+			err = errors.Join(f.Sync(), f.Close())
+		}
+		if err != nil {
+			return storage("synced "+filepath.Base(s.path)+suffix, err)
+		}
+	}
+	return nil
 }
 
 // readIndexes reads the index files; ok is false when they are missing or cannot be right.

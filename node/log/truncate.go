@@ -63,7 +63,7 @@ func (l *Log) truncate(to int64) error {
 	l.segments = l.segments[:keep:keep]
 	s.take(m)
 	s.offsets, s.times, s.savedOffsets, s.savedTimes = offsets, times, 0, 0
-	s.size, s.flushed = pos, min(s.flushed, pos)
+	s.size, s.flushed, s.indexed = pos, min(s.flushed, pos), false
 	s.cutAborted(to)
 	l.end = s.end
 	l.start = min(l.start, l.end)
