@@ -19,6 +19,7 @@ func TestWhereAPartitionMoves(t *testing.T) {
 		{"one replica", placement{replicas: []int32{1, 2}}, placement{[]int32{1, 3, 2}, []int32{3}, []int32{2}}, []int32{1, 3}, []int32{1, 2}},
 		{"all", placement{replicas: []int32{1, 2}}, placement{[]int32{3, 4, 1, 2}, []int32{3, 4}, []int32{1, 2}}, []int32{3, 4}, []int32{1, 2}},
 		{"another order", placement{replicas: []int32{1, 2}}, placement{[]int32{2, 1}, nil, nil}, []int32{2, 1}, []int32{2, 1}},
+		{"what stays takes the target's order", placement{replicas: []int32{1, 2, 3}}, placement{[]int32{4, 3, 1, 2}, []int32{4}, []int32{2}}, []int32{4, 3, 1}, []int32{3, 1, 2}}, // and keeps it when that is cancelled, as with Kafka
 		{"elsewhere on the way", placement{[]int32{3, 1, 2}, []int32{3}, []int32{2}}, placement{[]int32{4, 1, 2}, []int32{4}, []int32{2}}, []int32{4, 1}, []int32{1, 2}},
 	} {
 		got := c.from.towards(c.target)
