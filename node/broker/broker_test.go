@@ -79,6 +79,7 @@ func TestThreeBrokers(t *testing.T) {
 	}
 	c := startCluster(t, 3, 3)
 	t.Run("what was produced is consumed", c.testProduceAndConsume)
+	t.Run("what is served is what Kafka serves", c.testAPIs)
 	t.Run("metrics tell what happened", c.testMetrics)
 	t.Run("a consumer reads in its rack", c.testRack)
 	t.Run("every broker tells the same", c.testMetadata)

@@ -77,6 +77,7 @@ func (c *testCluster) testBrokerConfigs(t *testing.T) {
 			t.Errorf("%s=%s: %v", property, value, err)
 		}
 	}
+	c.testDocumentation(t, leader)
 	c.testLoggers(t, leader)
 	c.testConnectionLimits(t, leader, change)
 }
@@ -122,6 +123,24 @@ func (c *testCluster) testConnectionLimits(t *testing.T, id int32, change func(k
 	}
 	if err := change(kadm.DeleteConfig, own, "", id); err != nil {
 		t.Error(err)
+	}
+}
+
+// testDocumentation asks what properties mean, and does not ask.
+func (c *testCluster) testDocumentation(t *testing.T, id int32) {
+	describe := kmsg.NewPtrDescribeConfigsRequest()
+	describe.Version, describe.Resources = 4, []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeBroker, ResourceName: fmt.Sprint(id), ConfigNames: []string{"listeners", "log.retention.ms"}}}
+	for _, asked := range []bool{true, false} {
+		describe.IncludeDocumentation = asked
+		configs := c.ask(t, id, describe).(*kmsg.DescribeConfigsResponse).Resources[0].Configs
+		for _, config := range configs {
+			if told := config.Documentation != nil && *config.Documentation != ""; told != asked {
+				t.Errorf("%s: documentation asked for %v, given %v", config.Name, asked, told)
+			}
+		}
+		if len(configs) != 2 {
+			t.Errorf("%d properties, want 2", len(configs))
+		}
 	}
 }
 

@@ -18,8 +18,10 @@ const (
 
 // throttles are the definitions of the three.
 func throttles() Table {
-	const line = "\tlong\t9223372036854775807\t0..\n"
-	return parse(FollowerThrottle + line + LeaderThrottle + line + LogDirsThrottle + line)
+	const line = "\tlong\t9223372036854775807\t0..\t\t"
+	return parse(FollowerThrottle + line + "How many bytes a second the throttled replicas of this broker copy as followers.\n" +
+		LeaderThrottle + line + "How many bytes a second followers copy of the throttled replicas that this broker leads.\n" +
+		LogDirsThrottle + line + "How many bytes a second this broker copies from one log directory to another.\n")
 }
 
 // dynamic lists, beside what gives topics their defaults, what may change while a broker runs, sorted.
@@ -69,16 +71,16 @@ func (v Values) Dynamic(name string) bool {
 
 // FindDynamic is the definition of a property that may be set in /config/brokers.
 func (v Values) FindDynamic(name string) (Definition, bool) {
-	if d, ok := throttles().Find(name); ok {
-		return d, true
-	}
 	if strings.HasPrefix(name, ownPrefix) {
 		base, _ := v.ownName(name)
 		d, known := v.table.Find(base)
 		d.Name = name
 		return d, known
 	}
-	return v.table.Find(name)
+	if d, ok := v.table.Find(name); ok {
+		return d, true
+	}
+	return throttles().Find(name)
 }
 
 // CheckDynamic says why a property cannot be set to a value while the broker runs, or for all brokers. Names that Kafka

@@ -105,12 +105,33 @@ func TestWhatIsKnownButNotUsedIsReported(t *testing.T) {
 	if fmt.Sprint(s.LogDirs) != "[/a /b]" {
 		t.Errorf("log directories %s", s.LogDirs)
 	}
-	if !slices.IsSorted(used()) {
-		t.Error("used is not sorted")
+}
+
+// What changes what a broker does is documented, by a sentence of its own or by that of the topic's configuration. Of
+// the rest there is nothing to say.
+func TestWhatIsUsedIsDocumented(t *testing.T) {
+	table, defaults := Broker(), map[string]bool{}
+	for _, d := range Topic() {
+		defaults[d.Broker] = true
 	}
-	for _, name := range used() {
-		if _, ok := Broker().Find(name); !ok {
+	for name, own := range used() {
+		d, ok := table.Find(name)
+		switch {
+		case !ok:
 			t.Errorf("%s is used, but Apache has no such property", name)
+		case d.Doc == "":
+			t.Errorf("%s is used, and nothing says what it is", name)
+		case own != "" && defaults[name]:
+			t.Errorf("%s is documented twice", name)
+		case !strings.HasSuffix(d.Doc, ".") && !strings.HasSuffix(d.Doc, "…"):
+			t.Errorf("%s: %q is no sentence", name, d.Doc)
+		}
+	}
+	for _, d := range slices.Concat(table, throttles()) {
+		_, ok := used()[d.Name]
+		_, throttle := throttles().Find(d.Name)
+		if documented := d.Doc != ""; documented != (ok || throttle || defaults[d.Name]) {
+			t.Errorf("%s: documented %v, used %v", d.Name, documented, ok)
 		}
 	}
 }

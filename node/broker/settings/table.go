@@ -20,7 +20,7 @@ type Definition struct {
 	Most    float64  // of a number
 	Choices []string // of a text or a list; empty allows anything
 	Broker  string   // of a topic's configuration: the broker's property that gives the default
-	Doc     string   // one sentence; of topics' configurations and the properties that give their defaults
+	Doc     string   // one sentence; of topics' configurations and of the properties that change what a broker does
 }
 
 // Table holds definitions in the order of their names.
@@ -39,6 +39,11 @@ const HTTPListener = "kdrill.http.listener"
 // Broker returns the properties of server.properties.
 func Broker() Table {
 	t := parse(brokerText + HTTPListener + "\tstring\t-\n")
+	for name, doc := range used() {
+		if i, ok := t.index(name); ok {
+			t[i].Doc = doc
+		}
+	}
 	for _, d := range Topic() {
 		if i, ok := t.index(d.Broker); ok {
 			t[i].Doc = d.Doc

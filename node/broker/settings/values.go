@@ -90,11 +90,12 @@ func (v Values) All() map[string]string { return maps.Clone(v.file) }
 
 // Unused returns the properties of the file, sorted, that change nothing here: known to Apache, not used yet.
 func (v Values) Unused() []string {
+	used := used()
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(v.file)), func(key string) bool {
 		if strings.HasPrefix(key, ownPrefix) {
 			key, _ = v.ownName(key)
 		}
-		_, ok := slices.BinarySearch(used(), key)
+		_, ok := used[key]
 		return ok
 	})
 }
