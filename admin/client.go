@@ -23,6 +23,9 @@ type Client struct {
 // broker answers.
 func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
+	if cfg.bare() {
+		return nil, fmt.Errorf("no broker is registered at ZooKeeper %s: name one with --bootstrap-server host:port", cfg.ZooKeeper)
+	}
 	p, err := newPeers(cfg)
 	if err != nil {
 		return nil, err

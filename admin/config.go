@@ -13,7 +13,7 @@ import (
 
 // Config says which cluster to talk to and how patiently.
 type Config struct {
-	Bootstrap []string // host:port of brokers; any that answers will do
+	Bootstrap []string // host:port of brokers; any that answers will do; an observer does without where ZooKeeper is named
 	ZooKeeper string   // host:port,…/chroot; empty where there is none
 	Mode      Mode     // if it is known already
 	// ZooKeeperAccess says who is asking, where ACLs of znodes name users, and whether ZooKeeper wants TLS.
@@ -45,6 +45,9 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
+
+// bare says that no broker is named, only ZooKeeper.
+func (c Config) bare() bool { return len(c.Bootstrap) == 0 && c.ZooKeeper != "" }
 
 func (c Config) prober() *ensemble.Prober {
 	p := ensemble.NewProber()

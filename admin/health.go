@@ -62,7 +62,7 @@ func (h *Health) judge(s *Snapshot) (Level, string) {
 		return Broken, count(h.BelowMinISR, "partition") + " below min ISR: acks=all is refused"
 	case asked && serving*2 <= len(s.Coordinators):
 		return Broken, fmt.Sprintf("no %s quorum: %d of %d serve", strings.TrimSuffix(s.Ensemble(), "s"), serving, len(s.Coordinators))
-	case s.Controller < 0:
+	case s.Controller < 0 && !s.Bare:
 		return Degraded, "no controller"
 	case len(gone) > 0:
 		return Degraded, names(gone) + isAre(gone) + "gone"

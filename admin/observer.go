@@ -235,7 +235,10 @@ func (o *observation) publish() {
 }
 
 // known says whether there is anything to show: the first answer, or why there is none.
-func (w *world) known() bool { return !w.topicsAt.IsZero() || w.problem != "" }
+func (w *world) known() bool {
+	silent := func(c Coordinator) bool { return c.Error != "" }
+	return !w.topicsAt.IsZero() || w.problem != "" || w.bare && slices.ContainsFunc(w.coordinators, silent)
+}
 
 func (o *observation) znode(ctx context.Context, u watch.Update) {
 	o.world.applyWatch(u, time.Now())

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func newPeers(c Config) (*peers, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.Bootstrap) == 0 {
+	if len(c.Bootstrap) == 0 && !c.bare() {
 		return nil, errors.New("no broker to ask: name one with --bootstrap-server host:port")
 	}
 	// From version 10 on, OffsetFetch names topics by id only.
@@ -133,7 +134,7 @@ func (p *peers) askAny(ctx context.Context, addrs []string, request func() kmsg.
 		next := timer.C
 		if asked == len(addrs) {
 			if open == 0 {
-				return nil, failed
+				return nil, cmp.Or(failed, errNoBroker)
 			}
 			next = nil
 		}
@@ -163,6 +164,9 @@ func (p *peers) askAny(ctx context.Context, addrs []string, request func() kmsg.
 		}
 	}
 }
+
+// errNoBroker is for a cluster of which only ZooKeeper is known.
+var errNoBroker = errors.New("no broker is known: name one with --bootstrap-server host:port")
 
 // unansweredError is a broker that did not answer, in words for people.
 type unansweredError struct {

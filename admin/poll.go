@@ -124,7 +124,7 @@ func (r *rare) soon() { r.every = 0 }
 // metadata asks for the brokers, and for all topics where nobody else tells what becomes of them. Where ZooKeeper does, the
 // topics are only checked against the brokers' word, the more rarely the longer nothing changes.
 func (o *observation) metadata(ctx context.Context, now time.Time) {
-	if o.busy[askMetadata] {
+	if o.busy[askMetadata] || o.world.bare {
 		return
 	}
 	all := o.topics.due(now, o.every(), o.world.told())

@@ -29,6 +29,8 @@ type Snapshot struct {
 	Observers []Coordinator `json:"observers,omitempty"`
 	// Watching says that ZooKeeper tells of every change at once. Without it changes are seen by polling.
 	Watching bool `json:"watching"`
+	// Bare says that there is no Kafka to be seen, only ZooKeeper: no broker was named and none is registered.
+	Bare bool `json:"bare,omitempty"`
 	// Problem is one sentence when the cluster as a whole cannot be reached, else empty.
 	Problem string `json:"problem,omitempty"`
 

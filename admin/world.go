@@ -36,6 +36,7 @@ type world struct {
 	observers       []Coordinator // of KRaft
 	plaintext       bool          // nothing of this cluster is known to be secured
 	problem         string
+	bare            bool // no broker was named: ZooKeeper alone is asked
 	quorumHidden    bool // this user may not see the KRaft quorum, or its brokers cannot tell
 
 	zookeeper zookeeper
@@ -89,7 +90,7 @@ func newWorld(cfg Config) *world {
 		controller: -1, controllerEpoch: -1,
 		loads: loadsOf(nil), brokers: map[int32]*Broker{}, topics: map[string]*Topic{}, groups: map[string]*knownGroup{},
 	}
-	w.mode, w.plaintext = cfg.Mode, cfg.Properties == ""
+	w.mode, w.plaintext, w.bare = cfg.Mode, cfg.Properties == "", cfg.bare()
 	if cfg.ZooKeeper != "" {
 		w.mode = ModeZooKeeper
 		w.zookeeper = zookeeper{configured: true, companion: &atomic.Int64{}, states: map[string][]readState{}}
@@ -125,6 +126,7 @@ func (w *world) snapshot(at time.Time) *Snapshot {
 		Coordinators: slices.Clone(w.coordinators),
 		Observers:    slices.Clone(w.observers),
 		Watching:     w.zookeeper.decides(),
+		Bare:         w.bare && len(w.brokers) == 0,
 		Chroot:       w.zookeeper.chroot,
 		OwnSession:   w.zookeeper.session,
 		Sessions:     w.namedSessions(),

@@ -37,7 +37,7 @@ func askCoordinator(ctx context.Context, prober *ensemble.Prober, address string
 
 // silent is the error of a node that does not answer, or answers that it does not serve.
 func silent(address string, limit time.Duration, err error) error {
-	if errors.Is(err, ensemble.ErrNoQuorum) {
+	if errors.Is(err, ensemble.ErrNoQuorum) || errors.Is(err, ensemble.ErrSilent) {
 		return err
 	}
 	return &unansweredError{addr: address, limit: limit, err: err}
@@ -56,6 +56,9 @@ func (w *world) applyCoordinator(address string, c Coordinator, err error) {
 				c.Details = known.Details
 			}
 			*known = c
+			if w.bare { // nobody else says how things are
+				w.topicsAt = c.Answered
+			}
 		}
 	}
 }

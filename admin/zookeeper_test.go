@@ -233,3 +233,44 @@ func TestWithoutACoordinatorTheBrokersWordCounts(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+// An ensemble may have no Kafka at all, or not yet.
+func TestZooKeeperAloneIsObserved(t *testing.T) {
+	address, conn := startCoordinator(t)
+	o := observe(t, Config{ZooKeeper: address, Interval: 50 * time.Millisecond}, Interest{Coordinators: true, Sessions: true})
+	first := await(t, o, "a server that serves and the session that looks", func(s *Snapshot) bool {
+		return s.Coordinators[0].Role == "standalone" && s.OwnSession != 0
+	})
+	if h := Check(first); !first.Bare || h.Level != Healthy {
+		t.Errorf("bare %v, %+v", first.Bare, h)
+	}
+	await(t, o, "it stays fresh while nothing happens", func(s *Snapshot) bool { return s.TopicsAt.After(first.TopicsAt) })
+
+	write(t, conn, "/brokers", nil, 0)
+	write(t, conn, layout.BrokerIDs, nil, 0)
+	registration := layout.BrokerRegistration{
+		Version: 5, Host: "h", Port: 9092, Endpoints: []string{"SECURE://h:9093", "PLAINTEXT://h:9092"},
+		SecurityProtocol: map[string]string{"SECURE": "SASL_SSL", "PLAINTEXT": "PLAINTEXT"},
+	}
+	write(t, conn, layout.Broker(1), layout.Encode(registration), zk.FlagEphemeral)
+	await(t, o, "a broker that registers", func(s *Snapshot) bool { return !s.Bare && len(s.Brokers) == 1 && s.Brokers[0].Registered })
+	if found, err := Registered(t.Context(), Config{ZooKeeper: address}); err != nil || !slices.Equal(found, []string{"h:9092"}) {
+		t.Errorf("%v, %v", found, err)
+	}
+	secure := filepath.Join(t.TempDir(), "client.properties")
+	properties := "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.jaas.config=x required username=u password=p;\n"
+	if err := os.WriteFile(secure, []byte(properties), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := Registered(t.Context(), Config{ZooKeeper: address, Properties: secure}); err != nil || !slices.Equal(found, []string{"h:9093"}) {
+		t.Errorf("%v, %v", found, err)
+	}
+}
+
+func TestAZooKeeperThatIsNotThereIsShown(t *testing.T) {
+	o := observe(t, Config{ZooKeeper: "127.0.0.1:1,127.0.0.1:2", Interval: 50 * time.Millisecond}, Interest{})
+	s := await(t, o, "why it does not answer", func(s *Snapshot) bool { return s.Coordinators[0].Error != "" && s.Coordinators[1].Error != "" })
+	if h := Check(s); h.Level != Broken || !strings.Contains(h.Why, "0 of 2 serve") {
+		t.Errorf("%+v", h)
+	}
+}

@@ -16,9 +16,10 @@ import (
 )
 
 // foreign says whether the flags name a cluster that kdrill did not start.
-func (a *app) foreign() bool { return len(a.bootstrap) > 0 }
+func (a *app) foreign() bool { return len(a.bootstrap) > 0 || a.zookeeper != "" }
 
-// adminConfig turns the global flags into the cluster to talk to: the one of --bootstrap-server, else the local one.
+// adminConfig turns the global flags into the cluster to talk to: the one of --bootstrap-server, or whose brokers the ZooKeeper
+// of --zookeeper knows, else the local one.
 func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 	cfg := admin.Config{Bootstrap: a.bootstrap, ZooKeeper: a.zookeeper, Properties: a.commandConfig}
 	access, err := a.zookeeperAccess()
@@ -32,10 +33,17 @@ func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 				return cfg, usagef("--bootstrap-server %s: write host:port", address)
 			}
 		}
+		if len(a.bootstrap) == 0 {
+			looking, cancel := context.WithTimeout(ctx, zookeeperPatience)
+			defer cancel()
+			if cfg.Bootstrap, err = admin.Registered(looking, cfg); err != nil {
+				return cfg, unregistered{err}
+			}
+		}
 		return cfg, nil
 	}
-	if a.zookeeper != "" || a.commandConfig != "" || a.zookeeperTLS != "" {
-		return cfg, usagef("--zookeeper, --zk-tls-config-file and --command-config belong to another cluster: name its brokers with --bootstrap-server")
+	if a.commandConfig != "" || a.zookeeperTLS != "" {
+		return cfg, usagef("--zk-tls-config-file and --command-config belong to another cluster: name it with --bootstrap-server or --zookeeper")
 	}
 	client, err := a.openLocal()
 	if err != nil {
@@ -55,6 +63,12 @@ func (a *app) adminConfig(ctx context.Context) (admin.Config, error) {
 	}
 	return cfg, nil
 }
+
+// unregistered is why ZooKeeper does not tell who the brokers are.
+type unregistered struct{ error }
+
+// zookeeperPatience is how long ZooKeeper is given to tell who the brokers are.
+const zookeeperPatience = 5 * time.Second
 
 // defaultAdminPort is where Apache's admin servers listen unless they are told otherwise.
 const defaultAdminPort = 8080

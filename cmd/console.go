@@ -95,13 +95,19 @@ func (a *app) openConsole(ctx context.Context, f consoleFlags) (tui.Outcome, *cl
 		}
 		cfg.Cluster, cfg.Nodes, cfg.MayStop = client.Name(), client, !f.readOnly
 	} else {
-		cfg.Cluster = a.bootstrap[0]
+		cfg.Cluster = a.zookeeper
+		if len(a.bootstrap) > 0 {
+			cfg.Cluster = a.bootstrap[0]
+		}
 	}
 	target, err := a.adminConfig(ctx)
-	if err != nil {
+	if _, ok := errors.AsType[unregistered](err); err != nil && !ok { // the console shows what is wrong with ZooKeeper
 		return tui.Outcome{}, nil, err
 	}
 	target.Interval = f.refresh
+	if len(target.Bootstrap) == 0 && cfg.Command == "" { // ZooKeeper is all there is to see
+		cfg.Command = "zk"
+	}
 	cfg.Contexts, cfg.Flags = a.otherClusters(ctx), a.targetFlags()
 	outcome, err := a.show(ctx, cfg, client, target)
 	return outcome, client, err

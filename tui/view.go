@@ -80,7 +80,7 @@ func (m *Model) header() string {
 		left = left.Add(themes.Warn, "  read-only")
 	}
 	var right ui.Line
-	if s := m.data.Snapshot; s != nil && s.Problem == "" && m.width >= 76 {
+	if s := m.data.Snapshot; s != nil && s.Problem == "" && !s.Bare && m.width >= 76 {
 		role := themes.Text
 		if s.Controller < 0 {
 			role = themes.Bad

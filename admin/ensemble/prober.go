@@ -59,7 +59,7 @@ func (p *Prober) Word(ctx context.Context, address, word string) (string, error)
 	text := string(data)
 	switch {
 	case text == "":
-		return "", errSilent
+		return "", ErrSilent
 	case strings.Contains(text, "is not executed because it is not in the whitelist"):
 		return "", &NotAllowedError{Word: word}
 	case strings.Contains(text, "is not currently serving requests"):
@@ -68,8 +68,8 @@ func (p *Prober) Word(ctx context.Context, address, word string) (string, error)
 	return text, nil
 }
 
-// errSilent is what a port that wants TLS answers to who comes without.
-var errSilent = errors.New("closed the connection without an answer: does it want TLS (--zk-tls-config-file)?")
+// ErrSilent is what a port that wants TLS answers to who comes without.
+var ErrSilent = errors.New("closed the connection without an answer: does it want TLS (--zk-tls-config-file)?")
 
 // longest bounds an answer: some 50,000 sessions.
 const longest = 8 << 20

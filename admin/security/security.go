@@ -9,6 +9,7 @@
 package security
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -20,8 +21,9 @@ import (
 
 // Settings is what a client.properties means to a Kafka client.
 type Settings struct {
-	Options []kgo.Opt
-	Ignored []string // keys that Apache knows and that have no effect here, in the order of the file
+	Protocol string // security.protocol: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL
+	Options  []kgo.Opt
+	Ignored  []string // keys that Apache knows and that have no effect here, in the order of the file
 }
 
 // Load reads the file at path.
@@ -84,9 +86,10 @@ func parse(path string, data []byte) (Settings, error) {
 
 // options adds what the security protocol asks for.
 func (f *file) options(s *Settings) error {
-	protocol := strings.ToUpper(f.get("security.protocol"))
+	protocol := cmp.Or(strings.ToUpper(f.get("security.protocol")), "PLAINTEXT")
+	s.Protocol = protocol
 	switch protocol {
-	case "", "PLAINTEXT":
+	case "PLAINTEXT":
 		return nil
 	case "SSL", "SASL_PLAINTEXT", "SASL_SSL":
 	default:

@@ -209,6 +209,9 @@ func snapshotSize(b *testing.B, p *process) float64 {
 	}
 	var newest os.FileInfo
 	for _, path := range files {
+		if filepath.Ext(path) == ".tmp" { // it is being written
+			continue
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			b.Fatal(err)
@@ -216,6 +219,9 @@ func snapshotSize(b *testing.B, p *process) float64 {
 		if newest == nil || info.ModTime().After(newest.ModTime()) {
 			newest = info
 		}
+	}
+	if newest == nil {
+		return 0
 	}
 	return float64(newest.Size()) / 1e6
 }
