@@ -95,7 +95,7 @@ func (a *app) openConsole(ctx context.Context, f consoleFlags) (tui.Outcome, *cl
 		}
 		cfg.Cluster, cfg.Nodes, cfg.MayStop = client.Name(), client, !f.readOnly
 	} else {
-		cfg.Cluster = a.zookeeper
+		cfg.Cluster, _, _ = strings.Cut(a.zookeeper, ",")
 		if len(a.bootstrap) > 0 {
 			cfg.Cluster = a.bootstrap[0]
 		}

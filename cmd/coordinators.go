@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -97,13 +99,21 @@ func (a *app) printCoordinators(all []admin.Coordinator) error {
 			number(int64(c.Outstanding)), synced, number(int64(c.Znodes)), number(watches), c.Version)
 	}
 	table.print(a.out)
+	hidden := map[string][]string{}
 	for _, c := range all {
 		switch {
 		case c.Error != "":
 			fmt.Fprintf(a.err, "%s %s\n", c.Address, c.Error)
 		case c.Details != nil && c.Details.Hidden != "":
-			fmt.Fprintf(a.err, "%s %s\n", c.Address, c.Details.Hidden)
+			hidden[c.Details.Hidden] = append(hidden[c.Details.Hidden], c.Address)
 		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(hidden)) { // what several say is said once
+		others := ""
+		if n := len(hidden[what]) - 1; n > 0 {
+			others = fmt.Sprintf(", as %d more,", n)
+		}
+		fmt.Fprintf(a.err, "%s%s %s\n", hidden[what][0], others, what)
 	}
 	return nil
 }

@@ -98,6 +98,9 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	}
 	same := len(d.Events) == len(s.events) && (len(d.Events) == 0 || d.Events[len(d.Events)-1] == s.events[len(s.events)-1])
 	s.data = d
+	if d.Access.NoFaults != "" {
+		s.table.Empty = "Nothing has happened since the console opened."
+	}
 	if !same {
 		s.events = d.Events
 		s.fill()

@@ -91,6 +91,9 @@ func (s *Screen) Update(msg tea.Msg) tea.Cmd {
 	if !ok {
 		return nil
 	}
+	if d.Snapshot != nil && d.Snapshot.Bare {
+		s.table.Empty = "No broker is registered at this ZooKeeper: there is no Kafka to show."
+	}
 	same := s.data.Snapshot != nil && d.Snapshot != nil && slices.Equal(s.data.Snapshot.Topics, d.Snapshot.Topics)
 	if s.data = d; same && len(s.rows) > 0 {
 		s.table.SetRows(s.table.Rows(), d)

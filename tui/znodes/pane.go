@@ -61,11 +61,14 @@ func (s *Screen) facts(e *znodes.Entry, as znodes.Format, f ui.Frame) []ui.Line 
 	}
 	if st.Ephemeral() {
 		name, client := s.ownerOf(st.Owner)
-		who := ui.Line{}.Add(themes.Accent, name)
+		who, session := ui.Line{}.Add(themes.Accent, name), znodes.Session(st.Owner)
 		if client != "" && client != name {
 			who = who.Dim("  " + client)
 		}
-		fact("owner", who.Dim("  "+znodes.Session(st.Owner)))
+		if session != name { // else nobody tells more than the session
+			who = who.Dim("  " + session)
+		}
+		fact("owner", who)
 	} else if o := s.owner(st); o.Text != "" {
 		fact("kind", ui.Plain(o.Text))
 	}
