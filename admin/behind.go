@@ -11,10 +11,11 @@ import (
 
 // Behind says what a node has not caught up with: the partitions whose replica on it is out of sync, by topic, and in KRaft
 // mode the quorum if the node has a vote. Nothing means that another node can be taken away as safely as this one could.
-func (c *Client) Behind(ctx context.Context, node int32) ([]string, error) {
-	m, err := c.peers.metadata(ctx, nil)
+// hasTopics is as for [Client.Needed].
+func (c *Client) Behind(ctx context.Context, node int32, hasTopics bool) ([]string, error) {
+	m, err := c.agreed(ctx, hasTopics)
 	if err != nil {
-		return nil, unreachable(c.cfg.Bootstrap, err)
+		return nil, err
 	}
 	behind, holds := behindIn(m, node)
 	if holds && !slices.ContainsFunc(m.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == node }) {

@@ -10,10 +10,11 @@ import (
 // Needed lists the partitions, by topic, that miss a replica and would be left without a leader or with fewer replicas in
 // sync than min.insync.replicas if a broker ended now. away are brokers that do not serve, whether the cluster has
 // noticed yet or not. Partitions that have all their replicas are not listed: waiting would not make them safer.
-func (c *Client) Needed(ctx context.Context, broker int32, away []int32) ([]string, error) {
-	m, err := c.peers.metadata(ctx, nil)
+// hasTopics says that the cluster is known to have topics: it is an error then if no broker tells of any.
+func (c *Client) Needed(ctx context.Context, broker int32, away []int32, hasTopics bool) ([]string, error) {
+	m, err := c.agreed(ctx, hasTopics)
 	if err != nil {
-		return nil, unreachable(c.cfg.Bootstrap, err)
+		return nil, err
 	}
 	look := &look{world: newWorld(c.cfg)}
 	look.world.applyMetadata(m, time.Now())

@@ -102,9 +102,11 @@ func (a *app) do(ctx context.Context, d deed, words []string, yes bool, timeout 
 	if d.verb == cluster.Restart { // who does not serve comes first: nobody misses it, and others may wait for it
 		slices.SortStableFunc(nodes, func(a, b cluster.NodeStatus) int { return serves(a) - serves(b) })
 	}
+	rolling := d.verb == cluster.Restart && len(nodes) > 1
+	topics := rolling && hasTopics(ctx, status)
 	for i, before := range nodes {
-		if d.verb == cluster.Restart && len(nodes) > 1 && before.State == cluster.Serving {
-			if err := a.spared(ctx, client, nodes[i:], timeout); err != nil {
+		if rolling && before.State == cluster.Serving {
+			if err := a.spared(ctx, client, nodes[i:], topics, timeout); err != nil {
 				return err
 			}
 		}
@@ -118,8 +120,8 @@ func (a *app) do(ctx context.Context, d deed, words []string, yes bool, timeout 
 		if err := a.tellDone(d, before, now); err != nil {
 			return err
 		}
-		if left := nodes[i+1:]; d.verb == cluster.Restart && len(left) > 0 && before.State.Runs() && left[0].State.Runs() {
-			if err := a.rejoined(ctx, status, now, left, timeout); err != nil {
+		if left := nodes[i+1:]; rolling && len(left) > 0 && before.State.Runs() && left[0].State.Runs() {
+			if err := a.rejoined(ctx, status, now, left, topics, timeout); err != nil {
 				return err
 			}
 		}

@@ -16,14 +16,14 @@ const rollEvery = 200 * time.Millisecond
 
 // spared waits until the first of the nodes that are left can be taken without leaving anybody short: a partition without a
 // leader or below min.insync.replicas, a quorum without its majority. It shows what it waits for, and gives up after timeout.
-func (a *app) spared(ctx context.Context, client *cluster.Client, nodes []cluster.NodeStatus, timeout time.Duration) error {
+func (a *app) spared(ctx context.Context, client *cluster.Client, nodes []cluster.NodeStatus, hasTopics bool, timeout time.Duration) error {
 	n := nodes[0]
 	needs, trouble := a.untilNone(ctx, timeout, func(ctx context.Context) ([]string, error) {
 		status, err := client.Status(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return needed(ctx, status, n)
+		return needed(ctx, status, n, hasTopics)
 	}, n.Name+" is restarted once it is not needed for ")
 	rest := notRestarted(nodes)
 	switch {
@@ -39,7 +39,7 @@ func (a *app) spared(ctx context.Context, client *cluster.Client, nodes []cluste
 }
 
 // needed says what would be short without a node now.
-func needed(ctx context.Context, status cluster.Status, n cluster.NodeStatus) ([]string, error) {
+func needed(ctx context.Context, status cluster.Status, n cluster.NodeStatus, hasTopics bool) ([]string, error) {
 	needs := quorumNeeds(status, n)
 	if n.Role != cluster.Broker {
 		return needs, nil
@@ -55,7 +55,7 @@ func needed(ctx context.Context, status cluster.Status, n cluster.NodeStatus) ([
 			away = append(away, int32(other.ID))
 		}
 	}
-	partitions, err := client.Needed(ctx, int32(n.ID), away)
+	partitions, err := client.Needed(ctx, int32(n.ID), away, hasTopics)
 	return append(needs, partitions...), err
 }
 
@@ -79,11 +79,11 @@ func quorumNeeds(status cluster.Status, n cluster.NodeStatus) []string {
 
 // rejoined waits until a node that was restarted has caught up, so that the next can be taken without anybody missing
 // both. It shows what it waits for, and gives up after timeout.
-func (a *app) rejoined(ctx context.Context, status cluster.Status, n cluster.NodeStatus, left []cluster.NodeStatus, timeout time.Duration) error {
+func (a *app) rejoined(ctx context.Context, status cluster.Status, n cluster.NodeStatus, left []cluster.NodeStatus, hasTopics bool, timeout time.Duration) error {
 	if n.Role == cluster.Coordinator {
 		return nil // it serves, so it follows its quorum
 	}
-	behind, trouble := a.untilNone(ctx, timeout, func(ctx context.Context) ([]string, error) { return behindOnce(ctx, status, n) },
+	behind, trouble := a.untilNone(ctx, timeout, func(ctx context.Context) ([]string, error) { return behindOnce(ctx, status, n, hasTopics) },
 		"waiting for "+n.Name+" to catch up: ")
 	rest := notRestarted(left)
 	switch {
@@ -128,13 +128,24 @@ func (a *app) untilNone(ctx context.Context, timeout time.Duration, ask func(con
 	}
 }
 
-func behindOnce(ctx context.Context, status cluster.Status, n cluster.NodeStatus) ([]string, error) {
+// hasTopics says whether the brokers tell of topics, false if none answers: a broker that has just started may not know yet.
+func hasTopics(ctx context.Context, status cluster.Status) bool {
+	client, err := admin.Dial(ctx, localConfig(status))
+	if err != nil {
+		return false
+	}
+	defer client.Close()
+	has, _ := client.HasTopics(ctx)
+	return has
+}
+
+func behindOnce(ctx context.Context, status cluster.Status, n cluster.NodeStatus, hasTopics bool) ([]string, error) {
 	client, err := admin.Dial(ctx, localConfig(status))
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
-	return client.Behind(ctx, int32(n.ID))
+	return client.Behind(ctx, int32(n.ID), hasTopics)
 }
 
 // notRestarted names the nodes that a rolling restart has not come to when it ends early.

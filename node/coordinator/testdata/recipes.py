@@ -22,6 +22,12 @@ def background(f, *args):
     return t
 
 
+def synced(zk):
+    """zk, once its node knows what other clients were told is done: a read alone may be behind them."""
+    zk.sync("/")
+    return zk
+
+
 def join(t, what):
     t.join(60)
     assert not t.is_alive(), what
@@ -59,7 +65,7 @@ passed = threading.Event()
 
 
 def wait_for_barrier():
-    while not two.Barrier("/barrier").wait(1):
+    while not synced(two).Barrier("/barrier").wait(1):
         pass
     passed.set()
 
@@ -113,10 +119,11 @@ assert taker.consume()
 assert locking.get(60) == b"b" and locking.consume()
 other_counter += 3
 counter -= 1
+synced(two)
 assert counter.value == other_counter.value == 4, counter.value
-assert list(three.Party("/party")) == ["one"] and len(three.ShallowParty("/party2")) == 1
+assert list(synced(three).Party("/party")) == ["one"] and len(three.ShallowParty("/party2")) == 1
 party_one.leave()
-assert len(three.Party("/party")) == 0
+assert len(synced(three).Party("/party")) == 0
 assert [c.client_id[0] for c in clients] == sessions, "a session was lost"
 for c in clients:
     c.stop()
