@@ -5,10 +5,11 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"kdrill/node/broker/led"
 )
 
 // A Store holds __consumer_offsets. Append returns once the batch is committed (acks=all), with the offset of its first
@@ -42,28 +43,12 @@ type Config struct {
 
 // A Coordinator coordinates the groups of those partitions of __consumer_offsets that this broker leads.
 type Coordinator struct {
-	cfg  Config
-	ctx  context.Context // of work that outlives a request; ends with Run
-	stop context.CancelFunc
-
-	starting   sync.Mutex // orders the start of background work with the end of Run
-	background sync.WaitGroup
-
-	mu         sync.RWMutex
-	partitions map[int32]*partition
+	cfg Config
+	led *led.Partitions[*group]
 }
 
 // A partition is one that this broker leads.
-type partition struct {
-	number int32
-	epoch  atomic.Int32    // of the leader
-	ctx    context.Context // ends when it is resigned
-	resign context.CancelFunc
-	loaded chan struct{} // closed once groups are there
-
-	mu     sync.Mutex
-	groups map[string]*group
-}
+type partition = led.Partition[*group]
 
 // A group is a state machine with its committed offsets, lock and timer.
 type group struct {
@@ -81,14 +66,14 @@ type group struct {
 
 // New makes a coordinator that leads nothing yet.
 func New(cfg Config) *Coordinator {
-	c := &Coordinator{cfg: cfg, partitions: map[int32]*partition{}}
-	c.ctx, c.stop = context.WithCancel(context.Background())
+	c := &Coordinator{cfg: cfg}
+	c.led = led.New(led.Config[*group]{What: "groups", Load: c.load, Drop: (*group).end, Log: cfg.Log})
 	return c
 }
 
 // Run expires offsets until the context ends; then all partitions are resigned.
 func (c *Coordinator) Run(ctx context.Context) error {
-	defer c.end()
+	defer c.led.Close()
 	ticker := time.NewTicker(c.cfg.Settings.RetentionCheck)
 	defer ticker.Stop()
 	for {
@@ -98,35 +83,6 @@ func (c *Coordinator) Run(ctx context.Context) error {
 		case <-ticker.C:
 			c.expire(time.Now())
 		}
-	}
-}
-
-// spawn starts work that outlives a request, unless Run is over.
-func (c *Coordinator) spawn(work func()) {
-	c.starting.Lock()
-	defer c.starting.Unlock()
-	if c.ctx.Err() == nil {
-		c.background.Go(work)
-	}
-}
-
-func (c *Coordinator) end() {
-	c.starting.Lock()
-	c.stop()
-	c.starting.Unlock()
-	c.resignAll()
-	c.background.Wait()
-}
-
-func (c *Coordinator) resignAll() {
-	c.mu.RLock()
-	numbers := make([]int32, 0, len(c.partitions))
-	for n := range c.partitions {
-		numbers = append(numbers, n)
-	}
-	c.mu.RUnlock()
-	for _, n := range numbers {
-		c.Resign(n)
 	}
 }
 
@@ -140,95 +96,43 @@ func (c *Coordinator) PartitionFor(groupID string) int32 {
 }
 
 // Lead begins to coordinate the groups of a partition: they are loaded in the background, and requests for them get
-// COORDINATOR_LOAD_IN_PROGRESS meanwhile. A leader that begins its next epoch, as when a follower died, goes on with what
-// it has; if it missed one, another may have led.
-func (c *Coordinator) Lead(number, epoch int32) {
-	c.mu.Lock()
-	old := c.partitions[number]
-	if old != nil && old.epoch.Load() >= epoch-1 {
-		old.epoch.Store(max(old.epoch.Load(), epoch))
-		c.mu.Unlock()
-		return
-	}
-	p := &partition{number: number, loaded: make(chan struct{}), groups: map[string]*group{}}
-	p.epoch.Store(epoch)
-	p.ctx, p.resign = context.WithCancel(c.ctx)
-	c.partitions[number] = p
-	c.mu.Unlock()
-	if old != nil {
-		old.unload()
-	}
-	c.spawn(func() { c.load(p) })
-}
+// COORDINATOR_LOAD_IN_PROGRESS meanwhile.
+func (c *Coordinator) Lead(number, epoch int32) { c.led.Lead(number, epoch) }
 
 // Resign stops coordinating the groups of a partition; who waits is told to look for the new coordinator.
-func (c *Coordinator) Resign(number int32) {
-	c.mu.Lock()
-	p := c.partitions[number]
-	delete(c.partitions, number)
-	c.mu.Unlock()
-	if p != nil {
-		p.unload()
-	}
-}
+func (c *Coordinator) Resign(number int32) { c.led.Resign(number) }
 
-func (p *partition) unload() {
-	p.resign()
-	p.mu.Lock()
-	groups := p.groups
-	p.groups = map[string]*group{}
-	p.mu.Unlock()
-	for _, g := range groups {
-		g.mu.Lock()
-		g.fsm.end(kerr.NotCoordinator, time.Now())
-		g.halt()
-		g.mu.Unlock()
-	}
+// end tells who waits that the group is coordinated elsewhere.
+func (g *group) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.fsm.end(kerr.NotCoordinator, time.Now())
+	g.halt()
 }
 
 // add finds or makes a group; it needs the partition's lock.
 func (c *Coordinator) add(p *partition, id string) *group {
-	g := p.groups[id]
+	g := p.Items[id]
 	if g == nil {
 		g = &group{partition: p, fsm: newFSM(id, c.cfg.Settings.InitialRebalanceDelay, time.Now()), offsets: map[place]commit{}, undecided: undecided{}}
-		p.groups[id] = g
+		p.Items[id] = g
 	}
 	return g
 }
 
-// lead finds the partition of a group; the error says what a client has to do.
-func (c *Coordinator) lead(id string) (*partition, error) {
-	number := c.PartitionFor(id)
-	if number < 0 {
-		return nil, kerr.CoordinatorNotAvailable
-	}
-	c.mu.RLock()
-	p := c.partitions[number]
-	c.mu.RUnlock()
-	if p == nil {
-		return nil, kerr.NotCoordinator
-	}
-	select {
-	case <-p.loaded:
-		return p, nil
-	default:
-		return nil, kerr.CoordinatorLoadInProgress
-	}
-}
-
 // find returns a group, nil if there is none and it may not be made.
 func (c *Coordinator) find(id string, create bool) (*group, error) {
-	p, err := c.lead(id)
+	p, err := c.led.Loaded(c.PartitionFor(id))
 	if err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ctx.Err() != nil {
+	p.Mu.Lock()
+	defer p.Mu.Unlock()
+	if p.Ctx.Err() != nil {
 		return nil, kerr.NotCoordinator
 	}
 	if !create {
-		return p.groups[id], nil
+		return p.Items[id], nil
 	}
 	return c.add(p, id), nil
 }
@@ -250,7 +154,7 @@ func (c *Coordinator) follow(g *group) {
 	c.arm(g)
 	if g.fsm.unsaved {
 		g.fsm.unsaved = false
-		c.spawn(func() { c.save(g) })
+		c.led.Spawn(func() { c.save(g) })
 	}
 }
 

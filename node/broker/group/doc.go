@@ -4,7 +4,8 @@
 // partition's leader. Requests find their group, change its state machine under its lock and, if they have to wait
 // (JoinGroup for the other members, SyncGroup for the leader's assignment), wait for an answer outside. What
 // has to outlive this broker, assignments and committed offsets, is appended to the partition in Apache's record format
-// before it is confirmed; whoever leads the partition next reads it back ([Coordinator.Lead]) and goes on.
+// before it is confirmed; whoever leads the partition next reads it back ([Coordinator.Lead]) and goes on. Package led
+// keeps what belongs to a partition.
 //
 // Each group has a mutex, held for memory work only, and one timer, set to its next deadline. The state machine itself
 // (type group) knows no clock, disk or goroutine: it is told the time. Appends of one group take turns, but for commits

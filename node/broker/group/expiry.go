@@ -35,15 +35,15 @@ func (c *Coordinator) forget(g *group, which func() ([]place, error), whole bool
 		}
 	}
 	p := g.partition
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.Mu.Lock()
+	defer p.Mu.Unlock()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, at := range gone {
 		delete(g.offsets, at)
 	}
-	if whole && g.fsm.state == empty && len(g.fsm.pending) == 0 && len(g.undecided) == 0 && p.groups[g.fsm.id] == g {
-		delete(p.groups, g.fsm.id)
+	if whole && g.fsm.state == empty && len(g.fsm.pending) == 0 && len(g.undecided) == 0 && p.Items[g.fsm.id] == g {
+		delete(p.Items, g.fsm.id)
 		g.fsm.end(nil, now)
 		g.halt()
 	}
@@ -52,7 +52,7 @@ func (c *Coordinator) forget(g *group, which func() ([]place, error), whole bool
 
 // expire deletes offsets that nobody needs any more, and groups without members and offsets.
 func (c *Coordinator) expire(now time.Time) {
-	groups, _ := c.all()
+	groups, _ := c.led.All()
 	for _, g := range groups {
 		err := c.forget(g, func() ([]place, error) { return g.expired(now, c.cfg.Settings.Retention), nil }, true)
 		if err != nil {
@@ -64,8 +64,8 @@ func (c *Coordinator) expire(now time.Time) {
 // TopicDeleted drops what groups committed for a topic, in the background: a topic that is created again under the name begins
 // without a past.
 func (c *Coordinator) TopicDeleted(topic string) {
-	c.spawn(func() {
-		groups, _ := c.all()
+	c.led.Spawn(func() {
+		groups, _ := c.led.All()
 		for _, g := range groups {
 			err := c.forget(g, func() (gone []place, err error) {
 				for at := range g.offsets {

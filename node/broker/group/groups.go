@@ -54,7 +54,7 @@ const classic = "classic"
 // ListGroups (key 16, versions 0-5): those that this broker coordinates, of states and types that are wanted.
 func (c *Coordinator) ListGroups(_ context.Context, _, _ string, req *kmsg.ListGroupsRequest) *kmsg.ListGroupsResponse {
 	resp := req.ResponseKind().(*kmsg.ListGroupsResponse)
-	groups, loading := c.all()
+	groups, loading := c.led.All()
 	if loading {
 		resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
 	}
@@ -75,24 +75,6 @@ func (c *Coordinator) ListGroups(_ context.Context, _, _ string, req *kmsg.ListG
 // wanted tells whether a filter lets something pass; an empty one lets all.
 func wanted(filter []string, what string) bool {
 	return len(filter) == 0 || slices.ContainsFunc(filter, func(s string) bool { return strings.EqualFold(s, what) })
-}
-
-// all returns the groups of all loaded partitions and whether others are loading.
-func (c *Coordinator) all() (groups []*group, loading bool) {
-	c.mu.RLock()
-	partitions := slices.Collect(maps.Values(c.partitions))
-	c.mu.RUnlock()
-	for _, p := range partitions {
-		select {
-		case <-p.loaded:
-			p.mu.Lock()
-			groups = slices.AppendSeq(groups, maps.Values(p.groups))
-			p.mu.Unlock()
-		default:
-			loading = true
-		}
-	}
-	return groups, loading
 }
 
 // DeleteGroups (key 42, versions 0-2) deletes groups without members, with their offsets.

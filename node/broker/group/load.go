@@ -5,55 +5,31 @@ import (
 	"time"
 )
 
-// retryLoad is how long loading waits after a failure.
-const retryLoad = time.Second
-
-func (c *Coordinator) load(p *partition) {
-	began := time.Now()
-	for {
-		m, err := c.remember(p)
-		if err == nil {
-			if n := c.install(p, m); n > 0 {
-				c.cfg.Log.Info("groups loaded", "partition", p.number, "epoch", p.epoch.Load(), "groups", n, "after", time.Since(began))
-			}
-			return
-		}
-		if p.ctx.Err() != nil {
-			return
-		}
-		c.cfg.Log.Warn("groups not loaded, trying again", "partition", p.number, "err", err)
-		select {
-		case <-p.ctx.Done():
-			return
-		case <-time.After(retryLoad):
-		}
-	}
+// load reads the groups of a partition.
+func (c *Coordinator) load(p *partition) (install func(), err error) {
+	m, err := c.remember(p)
+	return func() { c.install(p, m) }, err
 }
 
 func (c *Coordinator) remember(p *partition) (*memory, error) {
 	m := newMemory()
-	for raw, err := range c.cfg.Store.Read(p.number) {
+	for raw, err := range c.cfg.Store.Read(p.Number) {
 		if err == nil {
-			err = p.ctx.Err()
+			err = p.Ctx.Err()
 		}
 		if err == nil {
 			err = m.read(raw)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("load groups of __consumer_offsets/%d: %w", p.number, err)
+			return nil, fmt.Errorf("load groups of __consumer_offsets/%d: %w", p.Number, err)
 		}
 	}
 	return m, nil
 }
 
-// install makes groups of what was read and opens the partition for requests.
-func (c *Coordinator) install(p *partition, m *memory) (groups int) {
+// install makes groups of what was read.
+func (c *Coordinator) install(p *partition, m *memory) {
 	now := time.Now()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ctx.Err() != nil {
-		return 0
-	}
 	for id, value := range m.groups {
 		g := c.add(p, id)
 		g.mu.Lock()
@@ -77,6 +53,4 @@ func (c *Coordinator) install(p *partition, m *memory) (groups int) {
 			c.add(p, id).undecided.put(producerID, offsets)
 		}
 	}
-	close(p.loaded)
-	return len(p.groups)
 }

@@ -21,7 +21,7 @@ type Committed struct {
 
 // Statuses returns the groups of the partitions that are loaded, in the order of their ids.
 func (c *Coordinator) Statuses() []Status {
-	groups, _ := c.all()
+	groups, _ := c.led.All()
 	var all []Status
 	for _, g := range groups {
 		g.mu.Lock()

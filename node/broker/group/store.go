@@ -33,13 +33,13 @@ func (c *Coordinator) append(g *group, records ...log.Record) error {
 }
 
 func (c *Coordinator) appendBatch(g *group, batch log.Batch, to Append) (at int64, err error) {
-	ctx, cancel := context.WithTimeout(g.partition.ctx, c.cfg.Settings.CommitTimeout)
+	ctx, cancel := context.WithTimeout(g.partition.Ctx, c.cfg.Settings.CommitTimeout)
 	defer cancel()
-	at, err = to(ctx, g.partition.number, g.partition.epoch.Load(), batch)
+	at, err = to(ctx, g.partition.Number, g.partition.Epoch(), batch)
 	switch {
 	case err == nil:
 		return at, nil
-	case g.partition.ctx.Err() != nil:
+	case g.partition.Ctx.Err() != nil:
 		return -1, kerr.NotCoordinator
 	case errors.Is(err, context.DeadlineExceeded):
 		return -1, kerr.RequestTimedOut

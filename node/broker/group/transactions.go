@@ -97,7 +97,7 @@ func (c *Coordinator) commitInTransaction(ctx context.Context, req *kmsg.TxnOffs
 	if err != nil {
 		return err
 	}
-	store, err := c.cfg.Store.Verify(ctx, g.partition.number, Producer{req.TransactionalID, req.ProducerID, req.ProducerEpoch})
+	store, err := c.cfg.Store.Verify(ctx, g.partition.Number, Producer{req.TransactionalID, req.ProducerID, req.ProducerEpoch})
 	if err != nil {
 		return verifyError(err, req.Version)
 	}
@@ -150,29 +150,23 @@ func (g *fsm) mayCommitInTransaction(memberID, instance string, generation int32
 // Decide ends a producer's transaction for the groups of a partition: its marker is in the log. While they are
 // being loaded it waits.
 func (c *Coordinator) Decide(ctx context.Context, number int32, producerID int64, committed bool) error {
-	c.mu.RLock()
-	p := c.partitions[number]
-	c.mu.RUnlock()
+	p := c.led.Find(number)
 	if p == nil {
 		return nil // whoever leads it next finds the marker
 	}
-	select {
-	case <-p.loaded:
-	case <-p.ctx.Done():
-		return nil
-	case <-ctx.Done():
-		return kerr.CoordinatorLoadInProgress
+	if err := p.Await(ctx); err != nil {
+		return err
 	}
-	p.mu.Lock()
+	p.Mu.Lock()
 	var groups []*group
-	for _, g := range p.groups {
+	for _, g := range p.Items {
 		g.mu.Lock()
 		if _, ok := g.undecided[producerID]; ok {
 			groups = append(groups, g)
 		}
 		g.mu.Unlock()
 	}
-	p.mu.Unlock()
+	p.Mu.Unlock()
 	for _, g := range groups {
 		g.turn.Lock()
 		g.mu.Lock()

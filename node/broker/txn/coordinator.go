@@ -6,12 +6,12 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"kdrill/node/broker/led"
 	"kdrill/node/log"
 )
 
@@ -43,30 +43,13 @@ const OffsetsTopic = "__consumer_offsets"
 
 // A Coordinator coordinates the transactional ids of those partitions of __transaction_state that this broker leads.
 type Coordinator struct {
-	cfg  Config
-	ctx  context.Context // of work that outlives a request; ends with Run
-	stop context.CancelFunc
-
-	starting   sync.Mutex // orders the start of background work with the end of Run
-	background sync.WaitGroup
-
-	mu         sync.RWMutex
-	partitions map[int32]*partition
-
+	cfg      Config
+	led      *led.Partitions[*transaction]
 	outboxes outboxes
 }
 
 // A partition is one that this broker leads.
-type partition struct {
-	number int32
-	epoch  atomic.Int32    // of the leader
-	ctx    context.Context // ends when it is resigned
-	resign context.CancelFunc
-	loaded chan struct{} // closed once its transactional ids are there
-
-	mu  sync.Mutex
-	ids map[string]*transaction
-}
+type partition = led.Partition[*transaction]
 
 // A transaction is a transactional id with its state.
 type transaction struct {
@@ -80,14 +63,14 @@ type transaction struct {
 
 // New makes a coordinator that leads nothing yet.
 func New(cfg Config) *Coordinator {
-	c := &Coordinator{cfg: cfg, partitions: map[int32]*partition{}, outboxes: outboxes{waiting: map[int32][]*parcel{}}}
-	c.ctx, c.stop = context.WithCancel(context.Background())
+	c := &Coordinator{cfg: cfg, outboxes: outboxes{waiting: map[int32][]*parcel{}}}
+	c.led = led.New(led.Config[*transaction]{What: "transactional ids", Load: c.load, Log: cfg.Log})
 	return c
 }
 
 // Run aborts transactions that take too long and forgets ids that nobody uses, until the context ends.
 func (c *Coordinator) Run(ctx context.Context) error {
-	defer c.end()
+	defer c.led.Close()
 	abort, expire := time.NewTicker(c.cfg.Settings.AbortInterval), time.NewTicker(c.cfg.Settings.ExpireInterval)
 	defer abort.Stop()
 	defer expire.Stop()
@@ -103,78 +86,28 @@ func (c *Coordinator) Run(ctx context.Context) error {
 	}
 }
 
-// spawn starts work that outlives a request, unless Run is over.
-func (c *Coordinator) spawn(work func()) {
-	c.starting.Lock()
-	defer c.starting.Unlock()
-	if c.ctx.Err() == nil {
-		c.background.Go(work)
-	}
-}
-
-func (c *Coordinator) end() {
-	c.starting.Lock()
-	c.stop()
-	c.starting.Unlock()
-	c.background.Wait()
-}
-
 // Lead begins to coordinate the transactional ids of a partition: they are loaded in the background, and requests for
-// them get COORDINATOR_LOAD_IN_PROGRESS meanwhile. A leader that begins its next epoch, as when a follower died, goes on with what
-// it has; if it missed one, another may have led.
-func (c *Coordinator) Lead(number, epoch int32) {
-	c.mu.Lock()
-	old := c.partitions[number]
-	if old != nil && old.epoch.Load() >= epoch-1 {
-		old.epoch.Store(max(old.epoch.Load(), epoch))
-		c.mu.Unlock()
-		return
-	}
-	p := &partition{number: number, loaded: make(chan struct{}), ids: map[string]*transaction{}}
-	p.epoch.Store(epoch)
-	p.ctx, p.resign = context.WithCancel(c.ctx)
-	c.partitions[number] = p
-	c.mu.Unlock()
-	if old != nil {
-		old.resign()
-	}
-	c.spawn(func() { c.load(p) })
-}
+// them get COORDINATOR_LOAD_IN_PROGRESS meanwhile.
+func (c *Coordinator) Lead(number, epoch int32) { c.led.Lead(number, epoch) }
 
 // Resign stops coordinating the transactional ids of a partition.
-func (c *Coordinator) Resign(number int32) {
-	c.mu.Lock()
-	p := c.partitions[number]
-	delete(c.partitions, number)
-	c.mu.Unlock()
-	if p != nil {
-		p.resign()
-	}
-}
+func (c *Coordinator) Resign(number int32) { c.led.Resign(number) }
 
 // find returns what is known of a transactional id, nil if nothing is.
 func (c *Coordinator) find(id string) (*partition, *transaction, error) {
 	if id == "" {
 		return nil, nil, kerr.InvalidRequest
 	}
-	number := c.cfg.PartitionFor(id)
-	if number < 0 {
-		return nil, nil, kerr.CoordinatorNotAvailable
+	p, err := c.led.Loaded(c.cfg.PartitionFor(id))
+	if err != nil {
+		return nil, nil, err
 	}
-	c.mu.RLock()
-	p := c.partitions[number]
-	c.mu.RUnlock()
-	if p == nil {
+	p.Mu.Lock()
+	defer p.Mu.Unlock()
+	if p.Ctx.Err() != nil { // what was known is gone
 		return nil, nil, kerr.NotCoordinator
 	}
-	select {
-	case <-p.loaded:
-	default:
-		return nil, nil, kerr.CoordinatorLoadInProgress
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p, p.ids[id], nil
+	return p, p.Items[id], nil
 }
 
 // known is find for ids that have to be known.
@@ -192,11 +125,11 @@ func (c *Coordinator) open(id string) (*transaction, error) {
 	if err != nil || t != nil {
 		return t, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if t = p.ids[id]; t == nil {
+	p.Mu.Lock()
+	defer p.Mu.Unlock()
+	if t = p.Items[id]; t == nil {
 		t = &transaction{id: id, partition: p, m: metadata{producer: nobody, last: nobody}}
-		p.ids[id] = t
+		p.Items[id] = t
 	}
 	return t, nil
 }
@@ -222,13 +155,13 @@ func (c *Coordinator) store(t *transaction, next metadata) error {
 // append writes a record about a transactional id and waits until it is committed. The error is what a client is told.
 func (c *Coordinator) append(t *transaction, r log.Record) error {
 	p := t.partition
-	ctx, cancel := context.WithTimeout(p.ctx, c.cfg.Settings.CommitTimeout)
+	ctx, cancel := context.WithTimeout(p.Ctx, c.cfg.Settings.CommitTimeout)
 	defer cancel()
-	err := c.cfg.Store.Append(ctx, p.number, p.epoch.Load(), log.EncodeBatch(r))
+	err := c.cfg.Store.Append(ctx, p.Number, p.Epoch(), log.EncodeBatch(r))
 	switch {
 	case err == nil:
 		return nil
-	case p.ctx.Err() != nil, is(err, kerr.NotLeaderForPartition, kerr.FencedLeaderEpoch, kerr.KafkaStorageError):
+	case p.Ctx.Err() != nil, is(err, kerr.NotLeaderForPartition, kerr.FencedLeaderEpoch, kerr.KafkaStorageError):
 		return kerr.NotCoordinator
 	case is(err, kerr.UnknownTopicOrPartition, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend, kerr.RequestTimedOut, context.DeadlineExceeded):
 		return kerr.CoordinatorNotAvailable

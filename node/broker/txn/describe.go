@@ -55,7 +55,7 @@ func (c *Coordinator) ListTransactions(_ context.Context, req *kmsg.ListTransact
 			resp.UnknownStateFilters = append(resp.UnknownStateFilters, s)
 		}
 	}
-	ids, loading := c.all()
+	ids, loading := c.led.All()
 	if loading {
 		resp.ErrorCode = kerr.CoordinatorLoadInProgress.Code
 		return resp

@@ -6,7 +6,7 @@
 // appended to the partition in Apache's record format before anything is answered. Once PrepareCommit or PrepareAbort
 // is there, the outcome is decided: markers go to the leaders of all partitions, through an outbox for each broker, until
 // each partition has one, then CompleteCommit or CompleteAbort is appended. Whoever leads the partition of __transaction_state next reads
-// it back ([Coordinator.Lead]) and goes on from there; its leader epoch is the coordinator epoch in the markers, by
+// it back ([Coordinator.Lead], package led) and goes on from there; its leader epoch is the coordinator epoch in the markers, by
 // which partitions refuse those of a former coordinator. Transactions that take too long are aborted, with their
 // producer fenced off by a higher epoch.
 //

@@ -70,30 +70,20 @@ func (c *Coordinator) finish(t *transaction) {
 	c.route(d, sorted(d.m.partitions), firstPause)
 	select {
 	case <-d.done:
-	case <-p.ctx.Done():
+	case <-p.Ctx.Done():
 		return
 	}
 	for pause := firstPause; ; pause = slower(pause) {
 		t.turn.Lock()
 		err := c.store(t, d.m.complete(time.Now()))
 		t.turn.Unlock()
-		if err == nil || !p.rest(pause) {
+		if err == nil || !p.Rest(pause) {
 			return
 		}
 	}
 }
 
 func slower(pause time.Duration) time.Duration { return min(2*pause, maxPause) }
-
-// rest waits, and says whether the partition is still coordinated here.
-func (p *partition) rest(d time.Duration) bool {
-	select {
-	case <-p.ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
-}
 
 // settleAnswer takes out what a marker's answer settles. A partition that refuses a marker as too old belongs to a newer
 // transaction, coordinated elsewhere.
@@ -115,7 +105,7 @@ func (c *Coordinator) settleAnswer(d *delivery, answer kmsg.WriteTxnMarkersRespo
 
 // abortOverdue aborts the transactions that take too long, and fences their producers off.
 func (c *Coordinator) abortOverdue(now time.Time) {
-	ids, _ := c.all()
+	ids, _ := c.led.All()
 	for _, t := range ids {
 		if !t.now().overdue(now) {
 			continue
@@ -131,7 +121,7 @@ func (c *Coordinator) abortOverdue(now time.Time) {
 
 // expire forgets transactional ids that nobody used for long.
 func (c *Coordinator) expire(now time.Time) {
-	ids, _ := c.all()
+	ids, _ := c.led.All()
 	for _, t := range ids {
 		if t.now().expired(now, c.cfg.Settings.IDExpiration) {
 			c.forget(t, now)
@@ -149,7 +139,7 @@ func (c *Coordinator) forget(t *transaction, now time.Time) {
 	if m.epoch >= 0 && c.append(t, log.Record{Timestamp: now.UnixMilli(), Key: keyOf(t.id)}) != nil {
 		return // at the next occasion
 	}
-	t.partition.mu.Lock()
-	defer t.partition.mu.Unlock()
-	delete(t.partition.ids, t.id)
+	t.partition.Mu.Lock()
+	defer t.partition.Mu.Unlock()
+	delete(t.partition.Items, t.id)
 }

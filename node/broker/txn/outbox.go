@@ -49,8 +49,8 @@ func (c *Coordinator) again(pc *parcel) {
 	if len(left) == 0 {
 		return
 	}
-	c.spawn(func() {
-		if pc.p.rest(pc.pause) {
+	c.led.Spawn(func() {
+		if pc.p.Rest(pc.pause) {
 			c.route(pc.delivery, left, slower(pc.pause))
 		}
 	})
@@ -64,7 +64,7 @@ func (c *Coordinator) post(broker int32, pc *parcel) {
 	waiting, busy := o.waiting[broker]
 	o.waiting[broker] = append(waiting, pc)
 	if !busy {
-		c.spawn(func() { c.empty(broker) })
+		c.led.Spawn(func() { c.empty(broker) })
 	}
 }
 
@@ -93,7 +93,7 @@ func (c *Coordinator) current(broker int32, parcels []*parcel) (current []*parce
 			return !known || leader != broker
 		})
 		switch {
-		case pc.p.ctx.Err() != nil:
+		case pc.p.Ctx.Err() != nil:
 		case moved:
 			c.route(pc.delivery, pc.places, pc.pause)
 		default:
@@ -115,7 +115,7 @@ func (c *Coordinator) send(broker int32, parcels []*parcel) {
 	if len(parcels) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.Settings.MarkerTimeout)
+	ctx, cancel := context.WithTimeout(c.led.Ctx(), c.cfg.Settings.MarkerTimeout)
 	defer cancel()
 	resp, err := c.cfg.Mark(ctx, broker, req)
 	if err != nil {
@@ -135,7 +135,7 @@ func (c *Coordinator) send(broker int32, parcels []*parcel) {
 // marker is a parcel as a request has it. Places are in order.
 func (pc *parcel) marker() kmsg.WriteTxnMarkersRequestMarker {
 	m := kmsg.NewWriteTxnMarkersRequestMarker()
-	m.ProducerID, m.ProducerEpoch, m.Committed, m.CoordinatorEpoch = pc.m.id, pc.m.epoch, pc.m.state == prepareCommit, pc.p.epoch.Load()
+	m.ProducerID, m.ProducerEpoch, m.Committed, m.CoordinatorEpoch = pc.m.id, pc.m.epoch, pc.m.state == prepareCommit, pc.p.Epoch()
 	for _, at := range pc.places {
 		if n := len(m.Topics); n == 0 || m.Topics[n-1].Topic != at.topic {
 			topic := kmsg.NewWriteTxnMarkersRequestMarkerTopic()

@@ -116,7 +116,7 @@ func (c *Coordinator) decide(t *transaction, next metadata) error {
 	if err := c.store(t, next); err != nil {
 		return err
 	}
-	c.spawn(func() { c.finish(t) })
+	c.led.Spawn(func() { c.finish(t) })
 	return nil
 }
 
