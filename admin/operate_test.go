@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 func dial(t *testing.T, f *fake) *Client {
@@ -93,6 +95,16 @@ func TestRolesResolveToNodes(t *testing.T) {
 	f := newFake(t, 3, kfake.SeedTopics(3, "orders"))
 	c := dial(t, f)
 	ctx := t.Context()
+	client, err := kgo.NewClient(kgo.SeedBrokers(f.addrs...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	var read kadm.Offsets
+	read.AddOffset("orders", 0, 1, -1)
+	if err := kadm.NewClient(client).CommitAllOffsets(ctx, "billing", read); err != nil {
+		t.Fatal(err)
+	}
 	for role, want := range map[string]int32{"leader:orders/2": f.LeaderFor("orders", 2), "group-coordinator:billing": f.CoordinatorFor("billing")} {
 		if n, err := c.Resolve(ctx, role); err != nil || n.Broker != want {
 			t.Errorf("%s: %+v, %v, want broker %d", role, n, err, want)
@@ -102,11 +114,12 @@ func TestRolesResolveToNodes(t *testing.T) {
 		t.Errorf("%+v, %v", n, err)
 	}
 	for role, want := range map[string]string{
-		"leader:orders/9":    "there is no partition orders/9: kdrill topics lists what there is",
-		"leader:nope/0":      "there is no partition nope/0: kdrill topics lists what there is",
-		"leader:orders":      "leader:orders: write leader:TOPIC/PARTITION, such as leader:orders/3",
-		"king":               `"king" is no role: use controller, controller-leader, coordinator-leader, leader:TOPIC/PARTITION or group-coordinator:GROUP`,
-		"coordinator-leader": "coordinator-leader: no ZooKeeper is known: name it with --zookeeper host:port",
+		"leader:orders/9":          "there is no partition orders/9: kdrill topics lists what there is",
+		"leader:nope/0":            "there is no partition nope/0: kdrill topics lists what there is",
+		"leader:orders":            "leader:orders: write leader:TOPIC/PARTITION, such as leader:orders/3",
+		"group-coordinator:biling": "there is no group biling: kdrill groups lists what there is",
+		"king":                     `"king" is no role: use controller, controller-leader, coordinator-leader, leader:TOPIC/PARTITION or group-coordinator:GROUP`,
+		"coordinator-leader":       "coordinator-leader: no ZooKeeper is known: name it with --zookeeper host:port",
 	} {
 		if _, err := c.Resolve(ctx, role); err == nil || err.Error() != want {
 			t.Errorf("%s: %v, want %s", role, err, want)

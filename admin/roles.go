@@ -3,6 +3,9 @@ package admin
 import (
 	"context"
 	"fmt"
+	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -79,10 +82,25 @@ func (c *Client) groupCoordinator(ctx context.Context, group string) (Node, erro
 		return Node{}, fmt.Errorf("find the coordinator of group %s: %w", group, err)
 	}
 	f := resp.(*kmsg.FindCoordinatorResponse)
+	id, host, port := f.NodeID, f.Host, f.Port
 	for _, answer := range f.Coordinators {
-		return Node{Broker: answer.NodeID}, nil
+		id, host, port = answer.NodeID, answer.Host, answer.Port
 	}
-	return Node{Broker: f.NodeID}, nil
+	if !c.mayHave(ctx, net.JoinHostPort(host, strconv.Itoa(int(port))), group) {
+		return Node{}, fmt.Errorf("there is no group %s: kdrill groups lists what there is", group)
+	}
+	return Node{Broker: id}, nil
+}
+
+// mayHave asks the coordinator of a group whether it exists. Brokers find a coordinator for any name, a mistyped one too; a
+// coordinator that does not answer may have the group.
+func (c *Client) mayHave(ctx context.Context, addr, group string) bool {
+	resp, err := c.peers.ask(ctx, addr, kmsg.NewPtrListGroupsRequest())
+	if err != nil {
+		return true
+	}
+	listed := resp.(*kmsg.ListGroupsResponse)
+	return listed.ErrorCode != 0 || slices.ContainsFunc(listed.Groups, func(g kmsg.ListGroupsResponseGroup) bool { return g.Group == group })
 }
 
 // LeadingCoordinator asks every coordinator who leads; it needs no broker.
