@@ -100,7 +100,7 @@ func traffic(f ui.Frame, width int) []ui.Line {
 	rates := f.Rates[""]
 	line := ui.Line{}.Dim("Records in ")
 	if len(rates) == 0 {
-		line = line.Add(themes.Faint, "not known yet")
+		line = line.Add(themes.Faint, "measuring")
 	} else {
 		line = line.Text(ui.Fit(ui.Rate(rates[len(rates)-1]), 8, true)).Gap(1).Add(themes.Accent, ui.Sparkline(rates, max(6, min(20, width-24))))
 	}

@@ -191,7 +191,7 @@ func latest(f ui.Frame, height int) []ui.Line {
 		if e.Kind == admin.KindFault {
 			subject, t.Look = themes.Accent, themes.Dim
 		}
-		line := ui.Line{}.Gap(2).Dim(f.Clock(e.At)).Gap(2).Add(subject, ui.Fit(t.Subject, 18, false)).Gap(2).Add(t.Look, t.What)
+		line := ui.Line{}.Gap(2).Dim(f.Clock(e.At)).Gap(2).Add(subject, ui.Fit(t.Subject, 20, false)).Gap(2).Add(t.Look, t.What)
 		if t.Note != "" {
 			line = line.To(64).Add(themes.Faint, t.Note)
 		}

@@ -72,7 +72,7 @@ func (s *Screen) addPartitions() tea.Cmd {
 	form := ui.NewForm(ui.Form{
 		Title: "Add partitions to " + s.name,
 		Verb:  "add",
-		Fields: []ui.Field{{Name: "partitions in all", Value: strconv.Itoa(has + 1), Help: "keys are spread anew", Check: func(v string) error {
+		Fields: []ui.Field{{Name: "partitions in all", Value: strconv.Itoa(has + 1), Proposed: true, Help: "keys are spread anew", Check: func(v string) error {
 			_, err := read(v)
 			return err
 		}}},

@@ -54,8 +54,8 @@ func NewTopic(d Data) tea.Cmd {
 			{Name: "name", Help: "letters, digits, dot, underscore, hyphen", Check: func(v string) error {
 				return admin.TopicSpec{Name: strings.TrimSpace(v), Partitions: 1, ReplicationFactor: 1}.Validate(0)
 			}},
-			{Name: "partitions", Value: "3", Check: func(v string) error { _, err := whole("partitions", v); return err }},
-			{Name: "replication factor", Value: strconv.Itoa(factor), Help: Plural(brokers, "broker") + " to hold replicas", Check: func(v string) error {
+			{Name: "partitions", Value: "3", Proposed: true, Check: func(v string) error { _, err := whole("partitions", v); return err }},
+			{Name: "replication factor", Value: strconv.Itoa(factor), Proposed: true, Help: Plural(brokers, "broker") + " to hold replicas", Check: func(v string) error {
 				n, err := whole("replication factor", v)
 				if err == nil && brokers > 0 && n > brokers {
 					err = fmt.Errorf("%d replicas need %d brokers, there are %d", n, n, brokers)

@@ -10,7 +10,9 @@ import (
 type Field struct {
 	Name  string
 	Value string
-	Help  string
+	// Proposed says that the value is only a proposal: what the user types takes its place.
+	Proposed bool
+	Help     string
 	// Check says in one sentence what is wrong with the value; nil accepts everything.
 	Check func(value string) error
 
@@ -34,7 +36,11 @@ type Form struct {
 // NewForm fills the inputs of a form with the values of its fields.
 func NewForm(m Form) *Form {
 	for i := range m.Fields {
-		m.Fields[i].input = NewInput(m.Fields[i].Value)
+		if f := &m.Fields[i]; f.Proposed {
+			f.input = NewProposal(f.Value)
+		} else {
+			f.input = NewInput(f.Value)
+		}
 	}
 	return &m
 }

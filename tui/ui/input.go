@@ -14,14 +14,22 @@ import (
 // Input is one line of text that is being edited, by the keys of a shell. Its cursor moves by what a reader takes for
 // one character.
 type Input struct {
-	cells []string // grapheme clusters
-	at    int      // cells left of the cursor
+	cells  []string // grapheme clusters
+	at     int      // cells left of the cursor
+	marked bool     // all of it: what comes next replaces it
 }
 
 // NewInput starts with text and the cursor behind it.
 func NewInput(text string) Input {
 	cells := clusters(text)
-	return Input{cells, len(cells)}
+	return Input{cells: cells, at: len(cells)}
+}
+
+// NewProposal starts with text that is marked: what is typed replaces it, unless the cursor is moved before.
+func NewProposal(text string) Input {
+	in := NewInput(text)
+	in.marked = len(in.cells) > 0
+	return in
 }
 
 func clusters(text string) []string {
@@ -37,6 +45,7 @@ func (in *Input) Value() string { return strings.Join(in.cells, "") }
 
 // Insert puts text at the cursor.
 func (in *Input) Insert(text string) {
+	in.replace()
 	cells := clusters(text)
 	in.cells = slices.Insert(in.cells, in.at, cells...)
 	in.at += len(cells)
@@ -44,6 +53,32 @@ func (in *Input) Insert(text string) {
 
 // Key edits the text; it says whether it knows the key.
 func (in *Input) Key(k tea.KeyPressMsg) bool {
+	if in.marked {
+		return in.first(k)
+	}
+	return in.edit(k)
+}
+
+// first is the first key in a marked text: it takes out all of it, or only moves.
+func (in *Input) first(k tea.KeyPressMsg) bool {
+	switch k.String() {
+	case "backspace", "ctrl+h", "delete", "ctrl+d", "ctrl+w", "alt+backspace":
+		in.replace()
+		return true
+	}
+	known := in.edit(k)
+	in.marked = in.marked && !known
+	return known
+}
+
+// replace takes out what is marked.
+func (in *Input) replace() {
+	if in.marked {
+		in.cells, in.at, in.marked = nil, 0, false
+	}
+}
+
+func (in *Input) edit(k tea.KeyPressMsg) bool {
 	switch k.String() {
 	case "left", "ctrl+b":
 		in.at = max(0, in.at-1)
@@ -98,6 +133,10 @@ func (in *Input) word() int {
 func (in *Input) Line(role themes.Role, width int, focused bool) Line {
 	if !focused {
 		return Styled(role, Fit(in.Value(), width, false))
+	}
+	if in.marked {
+		text := Fit(in.Value(), min(width, Width(in.Value())), false)
+		return Line{{themes.Cursor, text}, {role, Fit("", width-Width(text), false)}}
 	}
 	left := strings.Join(in.cells[:in.at], "")
 	under, right := " ", ""
