@@ -36,6 +36,7 @@ func (a asked) pieces(most int) (pieces []asked) {
 type wanted struct {
 	always asked // every time: somebody looks at them, or there are few
 	turn   asked // now and then: it is their turn, or they were never read
+	starts asked // those of turn whose log start offsets are asked, too
 }
 
 func (w *wanted) all() asked { return slices.Concat(w.always, w.turn) }
@@ -61,7 +62,7 @@ func (by wantedBy) add(t *Topic, list func(*wanted) *asked, unread bool) {
 		}
 		to := list(by.of(p.Leader))
 		if n := len(*to); n == 0 || (*to)[n-1].topic != t.Name {
-			*to = append(*to, askedTopic{topic: t.Name})
+			*to = append(*to, askedTopic{t.Name, make([]int32, 0, len(t.Partitions)-i)})
 		}
 		last := &(*to)[len(*to)-1]
 		last.partitions = append(last.partitions, p.ID)
@@ -70,6 +71,7 @@ func (by wantedBy) add(t *Topic, list func(*wanted) *asked, unread bool) {
 
 func (w *wanted) eachTime() *asked { return &w.always }
 func (w *wanted) inTurn() *asked   { return &w.turn }
+func (w *wanted) start() *asked    { return &w.starts }
 
 // offsetsWanted lists by leader the partitions whose offsets somebody wants to see. Where that is every topic of a
 // large cluster, those that are named and those that were never read come first, the others take turns; a nil turn asks about
@@ -113,7 +115,11 @@ func (w *world) named(i Interest) map[string]bool {
 // turn is how far the rotation over the topics has come that nobody looks at.
 type turn struct {
 	after string // the topic that was asked about last
+	lap   int    // how often it has come around
 }
+
+// startLaps is every how many laps log start offsets are asked, too: only retention and deletion of records move them.
+const startLaps = 4
 
 // take adds the topics whose turn it is and those that were never read, without those that are asked about anyway.
 func (t *turn) take(topics []*Topic, without map[string]bool, by wantedBy) {
@@ -129,16 +135,25 @@ func (t *turn) take(topics []*Topic, without map[string]bool, by wantedBy) {
 		isTurn := turns > 0
 		if isTurn {
 			turns -= len(topic.Partitions)
+			if topic.Name <= t.after {
+				t.lap++
+			}
 			t.after = topic.Name
 		}
 		if without[topic.Name] {
 			continue
 		}
-		if first := firsts > 0 && topic.counts().unread; first && !isTurn {
+		unread := topic.counts().unread
+		first := unread && !isTurn
+		switch {
+		case first && firsts > 0:
 			firsts -= len(topic.Partitions)
-			by.add(topic, (*wanted).inTurn, true)
-		} else if isTurn {
-			by.add(topic, (*wanted).inTurn, false)
+		case !isTurn:
+			continue
+		}
+		by.add(topic, (*wanted).inTurn, first)
+		if unread || t.lap%startLaps == 0 {
+			by.add(topic, (*wanted).start, first)
 		}
 	}
 }

@@ -52,6 +52,33 @@ func TestTopicsThatNobodyLooksAtTakeTurns(t *testing.T) {
 	}
 }
 
+func TestLogStartsOfTopicsThatNobodyLooksAtAreAskedRarely(t *testing.T) {
+	w := large()
+	w.change("topic-3000", 1, func(p *Partition) { p.Start = -1 })
+	w.snapshot(time.Now())
+	at := turn{lap: 1}
+	known, unknown := 0, 0
+	const laps = 2 * startLaps
+	for range laps * 15 {
+		for _, wanted := range w.offsetsWanted(Interest{AllOffsets: true}, &at) {
+			for _, one := range wanted.starts {
+				switch {
+				case one.topic == "topic-4711" && slices.Contains(one.partitions, 1):
+					known++
+				case one.topic == "topic-3000" && slices.Contains(one.partitions, 1):
+					unknown++
+				}
+			}
+		}
+	}
+	if known != 2 {
+		t.Errorf("a start that is known was asked %d times in %d laps, want 2", known, laps)
+	}
+	if unknown != laps*15 {
+		t.Errorf("one that is not was asked %d times in %d refreshes", unknown, laps*15)
+	}
+}
+
 func TestPartitionsThatWereNeverReadComeFirst(t *testing.T) {
 	w := large()
 	w.change("topic-4999", 3, func(p *Partition) { p.End = -1 })

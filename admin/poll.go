@@ -170,9 +170,9 @@ func (o *observation) round(ctx context.Context, id int32, interest Interest, wa
 	if addr == "" || o.busy[key] {
 		return
 	}
-	r := round{broker: id, addr: addr, groups: interest.Groups, group: interest.Group, offsets: wanted.all(), starts: wanted.turn}
+	r := round{broker: id, addr: addr, groups: interest.Groups, group: interest.Group, offsets: wanted.all(), starts: wanted.starts}
 	if len(wanted.always) > 0 && o.isDue(askStarts+key, o.world.startsEvery(wanted.always), now) {
-		r.starts = r.offsets
+		r.starts = slices.Concat(wanted.always, wanted.starts)
 	}
 	if interest.LogDirs {
 		every := o.world.logDirsEvery()

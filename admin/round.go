@@ -108,9 +108,10 @@ const (
 func (r round) askOffsets(ctx context.Context, p *peers, wanted asked, which int64) (func(*world), error) {
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID = -1
+	req.Topics = make([]kmsg.ListOffsetsRequestTopic, 0, len(wanted))
 	for _, one := range wanted {
 		t := kmsg.NewListOffsetsRequestTopic()
-		t.Topic = one.topic
+		t.Topic, t.Partitions = one.topic, make([]kmsg.ListOffsetsRequestTopicPartition, 0, len(one.partitions))
 		for _, id := range one.partitions {
 			q := kmsg.NewListOffsetsRequestTopicPartition()
 			q.Partition, q.CurrentLeaderEpoch, q.Timestamp, q.MaxNumOffsets = id, -1, which, 1
