@@ -118,8 +118,12 @@ type turn struct {
 	lap   int    // how often it has come around
 }
 
-// startLaps is every how many laps log start offsets are asked, too: only retention and deletion of records move them.
-const startLaps = 4
+// In every how many laps a topic is asked about into which nothing was written lately, and log start offsets, which only
+// retention and the deletion of records move.
+const (
+	quietLaps = 2
+	startLaps = 4
+)
 
 // take adds the topics whose turn it is and those that were never read, without those that are asked about anyway.
 func (t *turn) take(topics []*Topic, without map[string]bool, by wantedBy) {
@@ -131,7 +135,8 @@ func (t *turn) take(topics []*Topic, without map[string]bool, by wantedBy) {
 	})
 	turns, firsts := offsetsAtOnce, 5*offsetsAtOnce
 	for i := range topics {
-		topic := topics[(start+i)%len(topics)]
+		at := (start + i) % len(topics)
+		topic := topics[at]
 		isTurn := turns > 0
 		if isTurn {
 			turns -= len(topic.Partitions)
@@ -143,16 +148,16 @@ func (t *turn) take(topics []*Topic, without map[string]bool, by wantedBy) {
 		if without[topic.Name] {
 			continue
 		}
-		unread := topic.counts().unread
+		unread, lap := topic.counts().unread, t.lap+at // not all in the same laps
 		first := unread && !isTurn
 		switch {
 		case first && firsts > 0:
 			firsts -= len(topic.Partitions)
-		case !isTurn:
+		case !isTurn, !unread && topic.PerSecond == 0 && lap%quietLaps != 0:
 			continue
 		}
 		by.add(topic, (*wanted).inTurn, first)
-		if unread || t.lap%startLaps == 0 {
+		if unread || lap%startLaps == 0 {
 			by.add(topic, (*wanted).start, first)
 		}
 	}

@@ -52,6 +52,32 @@ func TestTopicsThatNobodyLooksAtTakeTurns(t *testing.T) {
 	}
 }
 
+func TestQuietTopicsAreAskedAboutEveryOtherTime(t *testing.T) {
+	w := large()
+	for _, name := range topicNames(5000) {
+		w.change(name, 0, func(p *Partition) { p.PerSecond = 0 })
+	}
+	w.change("topic-0100", 0, func(p *Partition) { p.PerSecond = 3 })
+	w.snapshot(time.Now())
+	var at turn
+	asked := map[string]int{}
+	const laps = 6
+	for range laps * 15 {
+		for _, wanted := range w.offsetsWanted(Interest{AllOffsets: true}, &at) {
+			for _, one := range wanted.turn {
+				if slices.Contains(one.partitions, 0) {
+					asked[one.topic]++
+				}
+			}
+		}
+	}
+	for name, want := range map[string]int{"topic-0100": laps, "topic-0101": laps / 2, "topic-3000": laps / 2} {
+		if n := asked[name]; n < want || n > want+1 { // a turn takes whole topics: a few come again at the end
+			t.Errorf("%s was asked about %d times in %d laps, want %d", name, n, laps, want)
+		}
+	}
+}
+
 func TestLogStartsOfTopicsThatNobodyLooksAtAreAskedRarely(t *testing.T) {
 	w := large()
 	w.change("topic-3000", 1, func(p *Partition) { p.Start = -1 })
