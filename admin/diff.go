@@ -102,7 +102,7 @@ func diffBrokers(prev, next *Snapshot, add func(Event)) {
 		if !was.Registered && b.Registered || bounced {
 			e := Event{Kind: KindJoined, Subject: name, At: b.registeredAt}
 			if at := cmp.Or(b.registeredAt, next.At); !was.goneAt.IsZero() && at.After(was.goneAt) {
-				e.Note = "after " + seconds(at.Sub(was.goneAt)) + " away"
+				e.Note = "after " + Seconds(at.Sub(was.goneAt)) + " away"
 			}
 			add(e)
 		}
@@ -115,8 +115,8 @@ func diffBrokers(prev, next *Snapshot, add func(Event)) {
 	}
 }
 
-// seconds writes a duration as people read a stopwatch.
-func seconds(d time.Duration) string {
+// Seconds writes a duration as people read a stopwatch: 31 ms, 2.0 s, 1m5s.
+func Seconds(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())

@@ -142,8 +142,8 @@ func TestDiffTellsWhatHappened(t *testing.T) {
 		},
 		{
 			name:   "a broker hangs",
-			change: func(s *Snapshot) { s.Brokers[1].Error = "did not answer within 900ms" },
-			want:   []Event{{At: end, Kind: KindObserver, Subject: "broker-2", Note: "did not answer within 900ms"}},
+			change: func(s *Snapshot) { s.Brokers[1].Error = "did not answer within 900 ms" },
+			want:   []Event{{At: end, Kind: KindObserver, Subject: "broker-2", Note: "did not answer within 900 ms"}},
 		},
 		{
 			name: "topics are created, deleted and get partitions",

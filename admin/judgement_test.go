@@ -16,7 +16,7 @@ func TestHealthNamesTheWorstOnly(t *testing.T) {
 	}{
 		{"all is well", func(*Snapshot) {}, Healthy, ""},
 		{"a broker is gone", func(s *Snapshot) { s.Brokers[1].Registered = false; partition(s, 0).ISR = []int32{1, 3} }, Degraded, "broker-2 is gone"},
-		{"a broker hangs", func(s *Snapshot) { s.Brokers[1].Error = "did not answer within 900ms" }, Degraded, "broker-2 did not answer within 900ms"},
+		{"a broker hangs", func(s *Snapshot) { s.Brokers[1].Error = "did not answer within 900 ms" }, Degraded, "broker-2 did not answer within 900 ms"},
 		{"a replica lags", func(s *Snapshot) { partition(s, 0).ISR = []int32{1, 3} }, Degraded, "1 partition under-replicated"},
 		{"acks=all is refused", func(s *Snapshot) { partition(s, 0).ISR = []int32{1}; s.Brokers[1].Registered = false }, Broken, "1 partition below min ISR: acks=all is refused"},
 		{"nobody leads", func(s *Snapshot) { partition(s, 0).Leader = -1; partition(s, 1).ISR = []int32{2} }, Broken, "1 partition offline"},

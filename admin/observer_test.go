@@ -81,7 +81,7 @@ func TestAHungBrokerCostsItsOwnColumnOnly(t *testing.T) {
 	s = await(t, o, "others go on", func(s *Snapshot) bool {
 		return s.Brokers[0].Answered.After(since) && s.Brokers[2].Answered.After(since) && s.TopicsAt.After(since)
 	})
-	if s.Brokers[1].Answered.After(since) || s.Brokers[1].Error != "did not answer within 500ms" {
+	if s.Brokers[1].Answered.After(since) || s.Brokers[1].Error != "did not answer within 500 ms" {
 		t.Errorf("hung broker: %+v", s.Brokers[1])
 	}
 	for _, p := range s.Topics[0].Partitions {

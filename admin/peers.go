@@ -192,7 +192,7 @@ func (e *unansweredError) reason() string {
 	case errors.Is(e.err, syscall.ECONNREFUSED):
 		return "refuses connections"
 	case errors.Is(e.err, context.DeadlineExceeded), isNet && netErr.Timeout():
-		return fmt.Sprintf("did not answer within %v", e.limit)
+		return "did not answer within " + Seconds(e.limit)
 	case errors.Is(e.err, io.EOF) && !isEOF, errors.Is(e.err, syscall.ECONNRESET), errors.Is(e.err, syscall.EPIPE):
 		return "closed the connection"
 	case isEOF:

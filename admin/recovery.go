@@ -305,13 +305,13 @@ const noEffect = "no effect"
 func (r Recovery) Verdict() string {
 	switch {
 	case r.Broker < 0 && r.Quorum > 0:
-		return "the " + r.ensemble() + " have a leader after " + seconds(r.Quorum)
+		return "the " + r.ensemble() + " have a leader after " + Seconds(r.Quorum)
 	case r.Broker < 0:
 		return "waiting for the " + r.ensemble() + " to elect a leader"
 	case r.NoEffect:
-		return noEffect + ": resumed after " + seconds(r.Resumed) + ", before its session ended"
+		return noEffect + ": resumed after " + Seconds(r.Resumed) + ", before its session ended"
 	case r.Detected == 0 && r.Resumed > 0:
-		return "resumed after " + seconds(r.Resumed) + ": waiting for " + r.Fault.Subject + " to answer in sync"
+		return "resumed after " + Seconds(r.Resumed) + ": waiting for " + r.Fault.Subject + " to answer in sync"
 	case r.Detected == 0 && r.Gentle:
 		return "waiting for " + r.Fault.Subject + " to hand over"
 	case r.Detected == 0:
@@ -321,7 +321,7 @@ func (r Recovery) Verdict() string {
 	case r.ToLead == 0:
 		return strings.TrimSuffix("no partition lost its leader; "+r.fullness(), "; ")
 	}
-	return fmt.Sprintf("%s led again after %s; %s", count(r.ToLead, "partition"), seconds(r.Unled()), r.fullness())
+	return fmt.Sprintf("%s led again after %s; %s", count(r.ToLead, "partition"), Seconds(r.Unled()), r.fullness())
 }
 
 // ensemble is what the node of the fault votes in, if it is no broker.
@@ -342,7 +342,7 @@ func (r Recovery) Unled() time.Duration {
 
 func (r Recovery) fullness() string {
 	if r.Full > 0 {
-		return "ISR full after " + seconds(r.Full)
+		return "ISR full after " + Seconds(r.Full)
 	}
 	if r.Returned == 0 {
 		return "ISR full: waiting for " + r.Fault.Subject

@@ -30,7 +30,7 @@ func TestAPauseThatNobodyNoticedIsOverOnceTheNodeAnswersAsBefore(t *testing.T) {
 	for what, harm := range map[string]func(*Snapshot){
 		"registered anew":        func(s *Snapshot) { s.Brokers[0].Epoch++ },
 		"not registered":         func(s *Snapshot) { s.Brokers[0].Registered = false },
-		"does not answer":        func(s *Snapshot) { s.Brokers[0].Error = "did not answer within 900ms" },
+		"does not answer":        func(s *Snapshot) { s.Brokers[0].Error = "did not answer within 900 ms" },
 		"out of an isr":          func(s *Snapshot) { partition(s, 1).ISR = []int32{2, 3} },
 		"has not answered since": func(s *Snapshot) { s.Brokers[0].Answered = at(700) },
 	} {

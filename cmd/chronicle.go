@@ -152,7 +152,7 @@ func (c *chronicle) recovered() {
 		took := f.recovery.Took()
 		c.supervisor.Record(cluster.Event{
 			At: f.At.Add(took), Kind: cluster.KindRecovered, Subject: f.Subject,
-			New: took.Round(time.Millisecond).String(), Note: f.recovery.Verdict(),
+			New: admin.Seconds(took), Note: f.recovery.Verdict(),
 		})
 	}
 	c.faults = slices.DeleteFunc(c.faults, (*openFault).isOver)

@@ -177,9 +177,12 @@ func (a *app) otherClusters(ctx context.Context) []string {
 // keeping it.
 const startOver = 10 * time.Second
 
+// heapGrowth is by how many percent the heap of a console may grow between collections. Their cost counts, too, while nothing happens.
+const heapGrowth = 75
+
 // show runs the observer, the streams of the supervisor and the console until the user leaves.
 func (a *app) show(ctx context.Context, cfg tui.Config, client *cluster.Client, target admin.Config) (tui.Outcome, error) {
-	memory.Tune()
+	memory.Tune(heapGrowth)
 	defer time.AfterFunc(startOver, memory.ForgetStart).Stop()
 	watched := target
 	watched.Deadline = 0 // who stands still is shown at once
@@ -199,10 +202,16 @@ func (a *app) show(ctx context.Context, cfg tui.Config, client *cluster.Client, 
 		// The supervisor records what an observer sees, so its timeline has everything; ours is not needed beside it.
 		group.Go(func() error { return drain(ctx, observer.Events()) })
 		events := make(chan admin.Event, 256)
-		cfg.Events, cfg.Statuses = events, client.Watch(ctx)
+		statuses := make(chan cluster.Status, 1)
+		cfg.Events, cfg.Statuses = events, statuses
 		group.Go(func() error {
 			for status := range client.Watch(ctx) {
 				observer.Beside(status.ZooKeeperSession)
+				select {
+				case <-statuses: // newest wins
+				default:
+				}
+				statuses <- status
 			}
 			return nil
 		})

@@ -33,7 +33,7 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 	for _, e := range s.unused {
 		log.Info("setting known to ZooKeeper, not used", "key", e.Key, "line", e.Line)
 	}
-	memory.Tune()
+	memory.Tune(50)
 	n, err := newNode(s, log)
 	if err != nil {
 		return fmt.Errorf("coordinator %d: %w", s.id, err)

@@ -2,7 +2,7 @@
 //
 // A busy node must not collect for every 2 MB that it allocates, which costs more than its work does; one with nothing to do
 // must not keep garbage because there is room for it; and a large one must not take twice what it keeps. So the heap may always
-// grow by half of what lives in it, or by a room if that is more: [Room] while collections follow each other fast, a quarter of
+// grow by a part of what lives in it, or by a room if that is more: [Room] while collections follow each other fast, a quarter of
 // it while they do not. What the environment says in GOGC goes before.
 package memory
 
@@ -19,17 +19,18 @@ const Room = 16 << 20
 
 const leastRoom = Room / 4
 
-// Tune sets the pace of collections now and after each of them, as long as the process runs.
-func Tune() {
+// Tune sets the pace of collections now and after each of them, as long as the process runs: a large heap may grow by least percent.
+func Tune(least int) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
-	p := pace{room: leastRoom, percent: 100, at: time.Now()} // the runtime's own 100 %, and its 4 MB
+	p := pace{least: least, room: leastRoom, percent: 100, at: time.Now()} // the runtime's own 100 %, and its 4 MB
 	p.again()
 }
 
 // pace is how the heap may grow until the next collection.
 type pace struct {
+	least   int // percent, however much lives
 	room    int64
 	percent int       // as the runtime has it
 	cycles  uint64    // how many collections there were because the heap had grown
@@ -46,8 +47,8 @@ func (p pace) again() {
 			p.room = room(p.room, now.Sub(p.at))
 			p.cycles, p.at = cycles, now
 		}
-		next := percent(p.room, int64(sample[0].Value.Uint64()))
-		if d := next - p.percent; d < -p.percent/8 || d > p.percent/8 || next == leastPercent && d != 0 { // it stops the world
+		next := percent(p.least, p.room, int64(sample[0].Value.Uint64()))
+		if d := next - p.percent; d < -p.percent/8 || d > p.percent/8 || next == p.least && d != 0 { // it stops the world
 			debug.SetGCPercent(next)
 			p.percent = next
 		}
@@ -66,12 +67,10 @@ func room(was int64, lasted time.Duration) int64 {
 	return was
 }
 
-const leastPercent = 50
-
 // percent is the growth that live bytes are allowed, for [debug.SetGCPercent]. The runtime takes 4 MB for the least heap there
 // is, so it would give a smaller one more than its room.
-func percent(room, live int64) int {
-	return int(max(leastPercent, room*100/max(live, 4<<20)))
+func percent(least int, room, live int64) int {
+	return max(least, int(room*100/max(live, 4<<20)))
 }
 
 // mark is large enough to have a block of its own, which a finalizer needs.

@@ -19,7 +19,7 @@ func TestPercent(t *testing.T) {
 		{Room, 32 << 20, 50},
 		{Room, 1 << 30, 50},
 	} {
-		if got := percent(c.room, c.live); got != c.want {
+		if got := percent(50, c.room, c.live); got != c.want {
 			t.Errorf("%d bytes of room for %d: %d %%, want %d", c.room, c.live, got, c.want)
 		}
 	}

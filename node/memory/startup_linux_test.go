@@ -30,7 +30,7 @@ func TestTheProgramGoesOnAfterItHasForgottenItsStart(t *testing.T) {
 	for range 3 {
 		ForgetStart()
 	}
-	if percent(Room, 0) != 400 {
+	if percent(50, Room, 0) != 400 {
 		t.Error("it computes something else")
 	}
 }

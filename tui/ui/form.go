@@ -98,8 +98,8 @@ func (m *Form) check(i int) error {
 func (m *Form) submit() (bool, tea.Cmd) {
 	m.tried = true
 	for i := range m.Fields {
-		if err := m.check(i); err != nil {
-			m.at, m.problem = i, err.Error()
+		if m.check(i) != nil { // it is said below the field
+			m.at = i
 			return false, nil
 		}
 	}
