@@ -59,6 +59,8 @@ func (c *connections) metrics(s sink, now time.Time) {
 		s.gauge(prefix+"connection_count", "Connections.", int64(len(l.stays)), "listener", name)
 		s.count(prefix+"connection_creation_total", "Connections that were let in.", l.opened, "listener", name)
 		s.count(prefix+"connection_close_total", "Connections that ended.", l.closed, "listener", name)
+		s.count(prefix+"successful_authentication_total", "Clients that said who they are, by TLS or SASL.", l.proven, "listener", name)
+		s.count(prefix+"failed_authentication_total", "Clients that could not say who they are.", l.failed, "listener", name)
 		s.rate(prefix+"connection_accept_rate", "Connections a second of late.", l.rate.PerSecond(now), "listener", name)
 		s.count("kafka_network_acceptor_connectionsrefused_total", "Connections that were closed because of their address.", l.refused, "listener", name)
 	}

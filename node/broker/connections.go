@@ -36,7 +36,8 @@ type listenerConnections struct {
 	rate           *quota.Rate
 	stays          map[*stay]bool
 	opened, closed int64
-	refused        int64
+	refused        int64 // because of their address
+	proven, failed int64 // clients that could say who they are, and could not
 }
 
 // stay is one connection that was let in.
@@ -63,12 +64,13 @@ func newConnections(s *settings.Settings, quotas *quota.Quotas) *connections {
 	return c
 }
 
-// Limit takes in limits that changed. Connections that are too many by them stay.
+// Limit takes in limits that changed. By max.connections connections end that are too many, by the other limits they stay.
 func (c *connections) Limit(v settings.Values) {
 	limits := readConnectionLimits(v, c.listeners)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.limits = limits
+	c.makeRoom()
 	c.news()
 }
 
@@ -89,7 +91,6 @@ func (c *connections) Enter(ctx context.Context, listener string, conn net.Conn)
 	if err != nil {
 		return nil, rest, err
 	}
-	c.makeRoom()
 	return s, 0, nil
 }
 
@@ -168,17 +169,35 @@ func (c *connections) admit(s *stay) (rest time.Duration, err error) {
 	l.stays[s] = true
 	c.addresses[s.address]++
 	c.total++
+	c.makeRoom()
 	return 0, nil
 }
 
-// makeRoom closes the connection that has been idle for longest, if a protected one made them too many.
-func (c *connections) makeRoom() {
+// Authenticated notes whether a client could say who it is.
+func (c *connections) Authenticated(listener string, could bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.total <= c.limits.most {
-		return
+	if could {
+		c.listeners[listener].proven++
+	} else {
+		c.listeners[listener].failed++
 	}
-	var idlest *stay
+}
+
+// makeRoom closes connections while they are too many, those first that have been idle for longest. The lock is held.
+func (c *connections) makeRoom() {
+	for c.total > c.limits.most {
+		s := c.idlest()
+		if s == nil {
+			return
+		}
+		c.remove(s)
+		s.conn.Close() // its goroutine sees that and leaves
+	}
+}
+
+// idlest is the connection that has been idle for longest, nil if all are protected. The lock is held.
+func (c *connections) idlest() (idlest *stay) {
 	for name, l := range c.listeners {
 		for s := range l.stays {
 			if name != c.protected && (idlest == nil || s.used.Load() < idlest.used.Load()) {
@@ -186,10 +205,7 @@ func (c *connections) makeRoom() {
 			}
 		}
 	}
-	if idlest != nil {
-		c.remove(idlest)
-		idlest.conn.Close() // its goroutine sees that and leaves
-	}
+	return idlest
 }
 
 // remove takes a connection out of the count, once. The lock is held.

@@ -123,6 +123,10 @@ func TestConnectionsWaitForRoom(t *testing.T) {
 		if d.total != 3 {
 			t.Errorf("%d are counted", d.total)
 		}
+		d.change(map[string]string{"max.connections": "0"})
+		if inside, outside := len(d.listeners["INSIDE"].stays), len(d.listeners["OUTSIDE"].stays); inside != 1 || outside != 0 || d.total != 1 {
+			t.Errorf("with a lower limit %d brokers and %d others are left", inside, outside)
+		}
 	})
 }
 

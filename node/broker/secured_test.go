@@ -244,6 +244,7 @@ func TestSecuredBrokers(t *testing.T) {
 	t.Run("access control lists", s.testACLs)
 	t.Run("quotas", s.testQuotas)
 	t.Run("delegation tokens", s.testTokens)
+	t.Run("who came in is counted", s.testAuthenticationMetrics)
 	t.Run("no secret is in a log", s.testLogs)
 }
 
@@ -409,6 +410,28 @@ func (s *securedCluster) testKcatSecured(t *testing.T) {
 	}
 	if out, err := run("", "-L", "-m", "2", "-X", "sasl.password=bark"); err == nil || !strings.Contains(out, "Authentication failed") {
 		t.Errorf("with a wrong password: %v\n%s", err, out)
+	}
+}
+
+// testAuthenticationMetrics goes by what the tests before did on every broker.
+func (s *securedCluster) testAuthenticationMetrics(t *testing.T) {
+	metrics := s.scrape(t, s.brokers[1])
+	for _, c := range []struct {
+		outcome, listener string
+		happened          bool
+	}{
+		{"successful", "SCRAM", true},
+		{"failed", "SCRAM", true},
+		{"successful", "SIMPLE", true},
+		{"failed", "SIMPLE", true},
+		{"successful", "INTERNAL", true},
+		{"successful", "PLAINTEXT", false},
+		{"failed", "PLAINTEXT", false},
+	} {
+		name := fmt.Sprintf(`kafka_server_socket_server_metrics_%s_authentication_total{listener="%s"}`, c.outcome, c.listener)
+		if count, there := metrics[name]; !there || count > 0 != c.happened {
+			t.Errorf("%s: %v, there %v", name, count, there)
+		}
 	}
 }
 

@@ -53,6 +53,12 @@ type refusedError struct{ error }
 
 func (e refusedError) Unwrap() error { return e.error }
 
+func (s *Server) authenticated(could bool) {
+	if s.Authenticated != nil {
+		s.Authenticated(could)
+	}
+}
+
 // secure does what comes before the first request: it returns the connection that frames are read from.
 func (s *Server) secure(ctx context.Context, conn net.Conn, info *ConnInfo) (net.Conn, error) {
 	if s.Security.TLS == nil {
@@ -62,16 +68,21 @@ func (s *Server) secure(ctx context.Context, conn net.Conn, info *ConnInfo) (net
 	defer cancel()
 	secured := tls.Server(conn, s.Security.TLS)
 	if err := secured.HandshakeContext(limit); err != nil {
+		s.authenticated(false)
 		s.delay(ctx)
 		return nil, refusedError{fmt.Errorf("TLS handshake: %w", err)}
 	}
 	if s.Security.Identify != nil {
 		principal, err := s.Security.Identify(secured.ConnectionState())
 		if err != nil {
+			s.authenticated(false)
 			s.delay(ctx)
 			return nil, refusedError{err}
 		}
 		info.Principal = principal
+	}
+	if s.Security.SASL == nil {
+		s.authenticated(true)
 	}
 	return secured, nil
 }
@@ -103,6 +114,7 @@ func (c *served) limit() int {
 // authenticate answers a request that is part of SASL.
 func (c *served) authenticate(ctx context.Context, h header, body kmsg.Request) error {
 	response, err := c.auth.Answer(body)
+	c.proved(err)
 	if err != nil {
 		c.delay(ctx)
 	}
@@ -116,9 +128,22 @@ func (c *served) authenticate(ctx context.Context, h header, body kmsg.Request) 
 	return nil
 }
 
+// proved tells how a step of authentication ended, if that decides it. What a client does that was let in once counts no more.
+func (c *served) proved(err error) {
+	switch {
+	case c.proven:
+	case err != nil:
+		c.authenticated(false)
+	case c.auth.Admit() == nil:
+		c.proven = true
+		c.authenticated(true)
+	}
+}
+
 // token answers a frame that is a token of SASL without a header.
 func (c *served) token(ctx context.Context, frame []byte) error {
 	answer, err := c.auth.Token(frame)
+	c.proved(err)
 	if err != nil {
 		c.delay(ctx)
 		return refusedError{err}

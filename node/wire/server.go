@@ -80,7 +80,9 @@ type Server struct {
 	Security Security
 	// Enter lets a connection in, optional. It waits until there is room; others of the listener queue up meanwhile. With an
 	// error the connection is closed, after a rest.
-	Enter           func(ctx context.Context, conn net.Conn) (stay Stay, rest time.Duration, err error)
+	Enter func(ctx context.Context, conn net.Conn) (stay Stay, rest time.Duration, err error)
+	// Authenticated is told of each client that has to say who it is, by TLS or SASL, whether it could; optional.
+	Authenticated   func(could bool)
 	MaxRequestBytes int           // socket.request.max.bytes
 	MaxIdle         time.Duration // connections.max.idle.ms; 0 is forever
 	Log             *slog.Logger
@@ -207,6 +209,7 @@ type served struct {
 	in      *bufio.Reader
 	info    *ConnInfo
 	auth    Authenticator // nil: none is asked for
+	proven  bool          // it has let the client in once
 	current header        // of the request being handled
 	read    []byte        // free to be read into, or nil
 	write   []byte        // free to be written to
@@ -256,6 +259,7 @@ func (c *served) one(ctx context.Context) error {
 			return c.authenticate(ctx, h, request)
 		}
 		if err := c.auth.Admit(); err != nil {
+			c.proved(err)
 			return refusedError{fmt.Errorf("%s: %w", kmsg.NameForKey(h.Key), err)}
 		}
 	}
