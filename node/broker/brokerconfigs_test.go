@@ -104,7 +104,7 @@ func (c *testCluster) testConnectionLimits(t *testing.T, id int32, change func(k
 	}
 	c.eventually("the address is shut out", func() bool { return !comesIn() })
 	metrics := c.scrape(t, c.brokers[id])
-	if metrics[`kafka_network_acceptor_connectionsrefused_total{listener="PLAINTEXT"}`] < 1 || metrics[`kafka_server_socket_server_metrics_connection_count{listener="PLAINTEXT"}`] < 1 ||
+	if metrics[`kdrill_connections_refused_total{listener="PLAINTEXT"}`] < 1 || metrics[`kafka_server_socket_server_metrics_connection_count{listener="PLAINTEXT"}`] < 1 ||
 		metrics[`kafka_server_socket_server_metrics_connection_creation_total{listener="PLAINTEXT"}`] < 2 {
 		t.Error("the metrics do not show it")
 	}

@@ -62,7 +62,7 @@ func (c *connections) metrics(s sink, now time.Time) {
 		s.count(prefix+"successful_authentication_total", "Clients that said who they are, by TLS or SASL.", l.proven, "listener", name)
 		s.count(prefix+"failed_authentication_total", "Clients that could not say who they are.", l.failed, "listener", name)
 		s.rate(prefix+"connection_accept_rate", "Connections a second of late.", l.rate.PerSecond(now), "listener", name)
-		s.count("kafka_network_acceptor_connectionsrefused_total", "Connections that were closed because of their address.", l.refused, "listener", name)
+		s.count("kdrill_connections_refused_total", "Connections that were closed because of their address.", l.refused, "listener", name)
 	}
 	s.rate(prefix+"broker_connection_accept_rate", "Connections a second of late, without those of a protected listener.", c.rate.PerSecond(now))
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // metrics gives Prometheus the broker's state as it is when it asks. The names are those that the Prometheus JMX
-// exporter gives the metrics of Apache Kafka with its usual rules; kafka_consumergroup_* are those of kafka_exporter.
+// exporter gives the metrics of Apache Kafka with its usual rules; kafka_consumergroup_* are those of kafka_exporter,
+// kdrill_* are ours.
 type metrics struct{ b *Broker }
 
 // Describe implements [prometheus.Collector]: which metrics there are depends on what the broker hosts.
