@@ -123,7 +123,7 @@ func (c *testCluster) testMetrics(t *testing.T) {
 		t.Error("no request was timed")
 	}
 	if sum[`kafka_network_requestmetrics_errors_total{error="NONE",request="Produce"}`] == 0 || sum[`kafka_network_requestmetrics_remotetimems_sum{request="FetchFollower"}`] == 0 ||
-		sum[`kafka_network_requestmetrics_localtimems_sum{request="Produce"}`] == 0 {
+		sum[`kafka_network_requestmetrics_localtimems_sum{request="Produce"}`] == 0 || sum[`kafka_network_requestmetrics_totaltimems_count{request="ApiVersions"}`] == 0 {
 		t.Error("the ways of requests were not timed")
 	}
 }

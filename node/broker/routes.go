@@ -97,6 +97,7 @@ func (b *Broker) server(listener string) *wire.Server {
 		Enter: func(ctx context.Context, conn net.Conn) (wire.Stay, time.Duration, error) {
 			return b.connections.Enter(ctx, listener, conn)
 		},
+		Answered:        b.requests.served,
 		Authenticated:   func(could bool) { b.connections.Authenticated(listener, could) },
 		MaxRequestBytes: int(b.settings.Int("socket.request.max.bytes")),
 		MaxIdle:         b.settings.Millis("connections.max.idle.ms"),

@@ -162,6 +162,16 @@ func TestWhereTokensMayBeAskedFor(t *testing.T) {
 	}
 }
 
+// The key has two names; without one there are no tokens.
+func TestTheKeyOfTokens(t *testing.T) {
+	for property, want := range map[string]string{"delegation.token.secret.key=new": "new", "delegation.token.master.key=old": "old", "": ""} {
+		made := newTokens(nil, newDoors(t, nil, property).settings.Values, nil, discard())
+		if (made != nil) != (want != "") || made != nil && (made.key.Secret != want || made.key.Lifetime != 86_400_000 || made.key.MaxLifetime != 604_800_000) {
+			t.Errorf("%q makes tokens %+v", property, made)
+		}
+	}
+}
+
 // Alice has two tokens, one of which bob may renew; carol has one that alice had made.
 func TestWhoSeesWhichTokens(t *testing.T) {
 	b := tokenless()

@@ -81,6 +81,8 @@ type Server struct {
 	// Enter lets a connection in, optional. It waits until there is room; others of the listener queue up meanwhile. With an
 	// error the connection is closed, after a rest.
 	Enter func(ctx context.Context, conn net.Conn) (stay Stay, rest time.Duration, err error)
+	// Answered is told of the requests that the server answers itself, ApiVersions; optional.
+	Answered func(r *Request, answer kmsg.Response)
 	// Authenticated is told of each client that has to say who it is, by TLS or SASL, whether it could; optional.
 	Authenticated   func(could bool)
 	MaxRequestBytes int           // socket.request.max.bytes
@@ -252,7 +254,7 @@ func (c *served) one(ctx context.Context) error {
 		c.pending.drain()
 	}
 	if h.Key == keyAPIVersions {
-		return c.reply(h.CorrelationID, c.Table.response(h.Version))
+		return c.answerVersions(arrived, h, request)
 	}
 	if c.auth != nil {
 		if h.Key == keySASLHandshake || h.Key == keySASLAuthenticate {
@@ -264,6 +266,21 @@ func (c *served) one(ctx context.Context) error {
 		}
 	}
 	return c.handle(ctx, arrived, h, request, frame)
+}
+
+// answerVersions answers ApiVersions.
+func (c *served) answerVersions(arrived time.Time, h header, body kmsg.Request) error {
+	r := &Request{Key: h.Key, Version: h.Version, CorrelationID: h.CorrelationID, ClientID: h.ClientID, Body: body, Conn: c.info}
+	r.Times.Arrived, r.Times.Began = arrived, time.Now()
+	answer := c.Table.response(h.Version)
+	r.Times.Handled = time.Now()
+	r.Times.Known, r.Times.Turn = r.Times.Handled, r.Times.Handled
+	err := c.reply(h.CorrelationID, answer)
+	r.Times.Sent = time.Now()
+	if c.Answered != nil {
+		c.Answered(r, answer)
+	}
+	return err
 }
 
 // handle hands a request to the handler and answers it.

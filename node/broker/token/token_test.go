@@ -143,3 +143,18 @@ func TestCache(t *testing.T) {
 		t.Error("no secret at all")
 	}
 }
+
+func FuzzDecode(f *testing.F) {
+	f.Add(key.Make(Token{ID: "t", Owner: alice, Requester: carol, Renewers: []Principal{bob}}, -1, 5000).Encode())
+	f.Add([]byte(`{"version":1,"owner":"User%3Aalice","renewers":["%2"],"maxTimestamp":1e3}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		read, err := Decode("/t", data)
+		if err != nil {
+			return
+		}
+		again, err := Decode("/t", read.Encode())
+		if err != nil || again.Owner != read.Owner || again.Requester != read.Requester || !slices.Equal(again.Renewers, read.Renewers) {
+			t.Errorf("%+v became %+v, %v", read, again, err)
+		}
+	})
+}
