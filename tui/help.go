@@ -80,13 +80,15 @@ func describe(keys []ui.Key, width int) []ui.Line {
 		if k.Does == "" {
 			continue
 		}
-		names := ui.Fit(few(k.Keys, 11), 11, false)
-		line := ui.Line{}.Add(themes.Key, names).Gap(1)
+		role := themes.Text
 		if k.Not != "" {
-			lines = append(lines, line.Add(themes.Faint, ui.Cut(k.Does, width-12, true)))
-			continue
+			role = themes.Faint
 		}
-		lines = append(lines, line.Text(ui.Cut(k.Does, width-12, true)))
+		line := ui.Line{}.Add(themes.Key, ui.Fit(few(k.Keys, 11), 11, false)).Gap(1)
+		for _, l := range ui.Sentence(role, k.Does, width-12) {
+			lines = append(lines, append(line, l...))
+			line = ui.Line{}.Gap(12)
+		}
 	}
 	return lines
 }

@@ -228,7 +228,7 @@ func (s *Screen) save() tea.Cmd {
 
 // Title implements ui.Screen.
 func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
-	left = ui.Line{}.Dim("Records > ").Strong(s.name)
+	left = ui.Line{}.Dim("Records > ").Strong(ui.Cut(s.name, f.Width-44, true)) // what else is said has its place
 	switch {
 	case s.open != nil:
 		return left.Dim(fmt.Sprintf("/%d offset %d", s.open.Partition, s.open.Offset)), nil
@@ -288,7 +288,10 @@ func (s *Screen) View(f ui.Frame) string {
 		lines = append(lines, ui.Sentence(themes.Warn, s.problem, f.Width)...)
 	}
 	if len(s.rows) == 0 {
-		lines = append(lines, nil, ui.Line{}.Gap(2).Dim(s.empty()))
+		lines = append(lines, nil)
+		for _, l := range ui.Sentence(themes.Dim, s.empty(), f.Width-4) {
+			lines = append(lines, append(ui.Line{}.Gap(2), l...))
+		}
 		return ui.Lines(f.Theme, f.Width, f.Height, lines...)
 	}
 	return s.list(f, lines)

@@ -273,7 +273,7 @@ func (s *Screen) selected() *admin.Partition {
 
 // Title sums the topic up.
 func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
-	left = ui.Line{}.Dim("Topics > ").Strong(s.name).Gap(2)
+	left = ui.Line{}.Dim("Topics > ").Strong(ui.Cut(s.name, f.Width-32, true)).Gap(2) // the tabs have their place
 	tab := func(name string, on bool) {
 		role := themes.Faint
 		if on {

@@ -77,6 +77,7 @@ type Table struct {
 	pass    []bool          // of rows: the filter lets it through; nil until it is needed
 	marked  map[string]bool // identities of rows
 	changed map[cellKey]change
+	set     time.Time // when rows were set last
 	widths  []int
 	page    int
 }
@@ -84,12 +85,14 @@ type Table struct {
 // NewTable makes a table that shows rows in the order they are given.
 func NewTable(columns ...Column) Table { return Table{Columns: columns, sort: -1} }
 
-// SetRows replaces the rows. What changed in watched columns since the last time flashes. A row whose cells are the very same
-// as before costs next to nothing.
+// SetRows replaces the rows. What changed in watched columns since the last time flashes, unless that was long ago: a screen
+// that was not on show has old values, which nobody saw just now. A row whose cells are the very same as before costs next to nothing.
 func (t *Table) SetRows(rows []Row, d Data) {
 	t.page = d.Page
 	last := t.Stick && t.at >= len(t.shown)-1
 	t.expire(d.Now)
+	recent := d.Now.Sub(t.set) <= rememberFor
+	t.set = d.Now
 	changed, aligned := t.changes(rows)
 	if aligned && len(changed) == 0 {
 		t.rows = rows
@@ -98,7 +101,9 @@ func (t *Table) SetRows(rows []Row, d Data) {
 	if !aligned || len(t.pass) != len(rows) {
 		t.pass = nil
 	}
-	t.note(rows, changed, aligned, d.Now)
+	if recent {
+		t.note(rows, changed, aligned, d.Now)
+	}
 	t.rows = rows
 	for _, i := range changed {
 		if t.pass != nil {

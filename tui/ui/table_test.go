@@ -148,13 +148,18 @@ func TestColumnsLeaveByPriorityAsItNarrows(t *testing.T) {
 
 func TestChangedValueFlashesThenFades(t *testing.T) {
 	table, d := tableOf("orders")
-	d.Now = noon.Add(time.Minute)
+	d.Now = noon.Add(time.Second)
 	table.SetRows(rows("offline", "orders"), d)
 	if got := seen(table, d.Now.Add(2*time.Second), 60, 3); !strings.Contains(got, "offline ok") {
 		t.Errorf("the old value does not stand beside the new one:\n%s", got)
 	}
 	if got := seen(table, d.Now.Add(9*time.Second), 60, 3); strings.Contains(got, "ok") {
 		t.Errorf("the old value is still there:\n%s", got)
+	}
+	d.Now = noon.Add(time.Minute) // other screens were on show meanwhile
+	table.SetRows(rows("ok", "orders"), d)
+	if got := seen(table, d.Now, 60, 3); strings.Contains(got, "offline") {
+		t.Errorf("a value of a minute ago stands beside the new one:\n%s", got)
 	}
 }
 
