@@ -16,6 +16,7 @@ import (
 	"kdrill/node/broker/settings"
 	"kdrill/node/layout"
 	"kdrill/node/log"
+	"kdrill/node/memory"
 )
 
 // Run serves one broker as the server.properties at configPath says, until ctx ends. Its log goes to out. The error
@@ -30,6 +31,7 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 	if unused := s.Unused(); len(unused) > 0 {
 		logger.Info("properties known to Kafka, not used here", "keys", strings.Join(unused, ","))
 	}
+	memory.Tune(50)
 	b := &Broker{settings: s, loggers: loggers, log: logger}
 	b.live.Store(&s.Values)
 	if err := b.run(ctx); err != nil {

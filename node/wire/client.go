@@ -28,6 +28,7 @@ type Client struct {
 	broken  error      // why the connection is of no use any more
 	recycle bool
 	fetched []byte // the reply to the last Fetch, to be overwritten by the next
+	spare   int    // how many replies in a row needed only a part of it
 
 	done chan struct{} // the reader has ended
 
@@ -172,6 +173,19 @@ func (c *Client) replyBuffer() (buf []byte) {
 	return buf
 }
 
+// mostSpare is how many small replies may take the place of a large one.
+const mostSpare = 16
+
+// keep keeps a reply's memory for the next, unless most of it was of no use for some time. Needs mu.
+func (c *Client) keep(frame []byte) {
+	if c.spare++; len(frame) > cap(frame)/4 || cap(frame) <= firstRead/4 {
+		c.spare = 0
+	}
+	if c.spare < mostSpare {
+		c.fetched = frame
+	}
+}
+
 func (c *Client) readReply(in *bufio.Reader) error {
 	size, err := readSize(in, maxResponse)
 	if err != nil {
@@ -193,7 +207,7 @@ func (c *Client) readReply(in *bufio.Reader) error {
 	w := c.waiting[0]
 	c.waiting = c.waiting[1:]
 	if c.recycle && w.request.Key() == keyFetch {
-		c.fetched = frame
+		c.keep(frame)
 	}
 	c.mu.Unlock()
 	response, err := readResponse(frame[4:], w.request)

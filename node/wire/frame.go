@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -32,22 +31,24 @@ func readSize(r io.Reader, most int) (int, error) {
 	return size, nil
 }
 
+// readPayload reads size bytes into buf, which grows fourfold as bytes arrive if they do not fit.
 func readPayload(r io.Reader, buf []byte, size int) ([]byte, error) {
-	if size <= max(cap(buf), firstRead) {
-		if size > cap(buf) {
-			buf = make([]byte, size)
+	have := 0
+	for {
+		next := min(size, max(4*have, firstRead, cap(buf)))
+		if next > cap(buf) {
+			grown := make([]byte, next)
+			copy(grown, buf[:have])
+			buf = grown
 		}
-		buf = buf[:size]
-		if _, err := io.ReadFull(r, buf); err != nil {
+		buf = buf[:next]
+		if _, err := io.ReadFull(r, buf[have:]); err != nil {
 			return nil, cutShort(err)
 		}
-		return buf, nil
+		if have = next; have == size {
+			return buf, nil
+		}
 	}
-	grown := bytes.NewBuffer(buf[:0])
-	if _, err := io.CopyN(grown, r, int64(size)); err != nil {
-		return nil, cutShort(err)
-	}
-	return grown.Bytes(), nil
 }
 
 func cutShort(err error) error {
