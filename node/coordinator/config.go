@@ -63,12 +63,21 @@ var known = []string{
 	"portUnification", "traceFile", "emulate353TTLNodes", "serverCnxnFactory", "authProvider",
 	"requireClientAuthScheme", "client.portUnification", "watchManagerName", "tcpKeepAlive", "syncEnabled", "snapSizeLimitInKb",
 	"multiAddress.enabled", "DigestAuthenticationProvider.digestAlg", "enforce.auth.enabled", "enforce.auth.schemes",
-	"audit.enable", "maxResponseCacheSize", "maxGetChildrenResponseCacheSize", "jvm.pause.monitor", "flushDelay", "maxBatchSize",
+	"maxResponseCacheSize", "jaasLoginRenew", "allowSaslFailedClients", "sessionRequireClientSASLAuth", "requireKerberosConfig", "letAnySaslUserDoX",
+	"ensembleAuthName", "enableEagerACLCheck", "closeSessionTxn.enabled", "datadir.autocreate", "db.autocreate", "secureServerCnxnFactory",
+	"ephemeralZNodeDeletionOnSessionCloseOrExpire", "forceSnapshotSync", "snapshotSizeFactor", "fips-mode", "client.certReload",
+	"leaderConnectDelayDuringRetryMs", "request.timeout", "superUser", "intBufferStartingSizeBytes", "IPAuthenticationProvider.usexforwardedfor", "maxGetChildrenResponseCacheSize", "jvm.pause.monitor", "flushDelay", "maxBatchSize",
+}
+
+// protecting begin names that keep somebody out at Apache.
+var protecting = []string{
+	"requireClientAuthScheme", "enforce.auth.", "sessionRequireClientSASLAuth", "zookeeper.sessionRequireClientSASLAuth", "zookeeper.enforce.auth.", "quorum.auth.", "authProvider.",
 }
 
 var knownPrefixes = []string{
 	"admin.", "znode.container.", "learner.", "leader.", "observer.", "fastleader.", "commitProcessor.", "requestThrottle", "requestStale",
 	"watcherClean", "snapshot.", "netty.", "nio.", "X509AuthenticationProvider.", "DigestAuthenticationProvider.", "metricsProvider.", "ssl.", "quorum.", "kerberos.", "group.", "weight.", "authProvider.", "jvm.", "zookeeper.",
+	"audit.", "follower.", "security.", "superUser.", "SASLAuthenticationProvider.", "sasl.", "messageTracker.", "pathStats.",
 	"sslQuorum", "multiAddress.", "request_", "throttled", "connection", "throttle",
 }
 

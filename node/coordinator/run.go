@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -31,6 +33,10 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 	}
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: s.logLevel}))
 	for _, e := range s.unused {
+		if slices.ContainsFunc(protecting, func(p string) bool { return strings.HasPrefix(e.Key, p) }) {
+			log.Warn("setting known to ZooKeeper, not used: nobody has to authenticate here, beware who can connect", "key", e.Key, "line", e.Line)
+			continue
+		}
 		log.Info("setting known to ZooKeeper, not used", "key", e.Key, "line", e.Line)
 	}
 	memory.Tune(50)
