@@ -90,15 +90,17 @@ func openZnode(m *Model, arg string) tea.Cmd {
 
 // znodePaths are where to begin; any other path can be typed.
 func znodePaths(m *Model) []string {
-	chroot := ""
-	if m.data.Snapshot != nil {
-		chroot = m.data.Snapshot.Chroot
+	s := m.data.Snapshot
+	if s == nil {
+		return []string{"/"}
 	}
 	var paths []string
-	for _, at := range []string{"/brokers/ids", "/brokers/topics", "/controller", "/config", "/admin", "/zookeeper"} {
-		paths = append(paths, chroot+at)
+	if !s.Bare {
+		for _, at := range []string{"/brokers/ids", "/brokers/topics", "/controller", "/config", "/admin"} {
+			paths = append(paths, s.Chroot+at)
+		}
 	}
-	return paths
+	return append(paths, "/", "/zookeeper")
 }
 
 func topicNames(m *Model) []string {

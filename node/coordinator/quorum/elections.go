@@ -7,15 +7,14 @@ import "go.etcd.io/raft/v3/raftpb"
 // leader's heartbeats at the same time, and must not take the leader for silent. What went by while it was not
 // run does not count at all.
 func (n *Node) pass(ticks int) {
-	n.count(true)
-	n.due, n.behind = ticks, n.transport.unread()
+	if n.behind = nil; n.due == 0 {
+		n.behind = n.transport.unread()
+	}
+	n.due += ticks
 }
 
-// count counts the ticks that are due, unless something that came before is still to be read.
-func (n *Node) count(anyway bool) {
-	if n.due == 0 || !anyway && !allRead(n.behind) {
-		return
-	}
+// count counts the ticks that are due.
+func (n *Node) count() {
 	passed := n.due
 	n.due, n.behind = 0, nil
 	for range passed {
@@ -63,6 +62,6 @@ func (n *Node) granted(m *raftpb.Message) {
 	switch {
 	case m.GetReject():
 	case m.GetType() == raftpb.MsgVoteResp, m.GetType() == raftpb.MsgPreVoteResp && m.GetTo() != n.cfg.ID:
-		n.heldBack = n.ticks + n.cfg.ElectionTicks/3
+		n.heldBack = n.ticks + n.cfg.ElectionTicks
 	}
 }

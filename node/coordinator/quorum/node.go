@@ -311,13 +311,14 @@ func (n *Node) turn(life context.Context) {
 	for _, event := range n.inbox.take() {
 		event()
 	}
-	n.count(false)
+	if n.due > 0 && allRead(n.behind) {
+		n.ready(life) // what this turn has promised to others is noted before time passes
+		n.count()
+	}
 	n.follow()
 	n.propose()
 	n.reads.ask(n)
-	for n.rn.HasReady() {
-		n.dispatch(life, n.rn.Ready())
-	}
+	n.ready(life)
 	for _, name := range n.arrived {
 		n.cfg.Store.Discard(name)
 	}
@@ -400,6 +401,13 @@ func (n *Node) propose() {
 		if len(data) > 0 {
 			n.outbox.delivered(last)
 		}
+	}
+}
+
+// ready hands out what follows from what Raft was told.
+func (n *Node) ready(life context.Context) {
+	for n.rn.HasReady() {
+		n.dispatch(life, n.rn.Ready())
 	}
 }
 
