@@ -142,9 +142,14 @@ func (r *Recovery) event(e Event, since time.Duration) {
 	}
 }
 
-// leader notes that a partition moved away from the node.
+// leader notes that a partition moved away from the node, or to it: a controller that does not know yet prefers it as before.
 func (r *Recovery) leader(e Event, since time.Duration) {
 	at, ok := parsePartition(e.Subject)
+	if _, has := r.lost[at]; ok && !has && e.Kind == KindLeader && e.New == r.Fault.Subject && r.Broker >= 0 && r.Detected == 0 && r.Resumed == 0 {
+		r.lost[at] = 0
+		r.ToLead++
+		return
+	}
 	when, mine := r.lost[at]
 	if !ok || !mine || when != 0 {
 		return

@@ -75,3 +75,21 @@ func TestABrokerThatComesBackBeforeAnybodyTookOverLeadsAgain(t *testing.T) {
 		t.Errorf("%d of %d led again after %v, over %v", r.LedAgain, r.ToLead, r.Led, r.Over())
 	}
 }
+
+// TestAPartitionThatIsGivenToADeadNodeIsLostToo: the controller rebalances leaders before it knows that one has died.
+func TestAPartitionThatIsGivenToADeadNodeIsLostToo(t *testing.T) {
+	fault := Event{At: base, Kind: KindFault, Subject: "broker-3", New: "kill"}
+	before := later(func(s *Snapshot) { partition(s, 2).Leader = 1 })
+	r := Begin(fault, before, 2*time.Second).Observe([]Event{
+		{At: at(5), Kind: KindExit, Subject: "broker-3", New: "signal 9"},
+		{At: at(800), Kind: KindLeader, Subject: "orders/2", Old: "broker-1", New: "broker-3"},
+		{At: at(1900), Kind: KindSession, Subject: "broker-3"},
+	}, nil)
+	if r.ToLead != 1 || r.LedAgain != 0 {
+		t.Errorf("%d of %d led again, want 0 of 1", r.LedAgain, r.ToLead)
+	}
+	r = r.Observe([]Event{{At: at(1950), Kind: KindLeader, Subject: "orders/2", Old: "broker-3", New: "broker-1"}}, nil)
+	if !r.Healed() || r.Led != 1950*time.Millisecond {
+		t.Errorf("%d of %d led again after %v", r.LedAgain, r.ToLead, r.Led)
+	}
+}
