@@ -193,7 +193,7 @@ func latest(f ui.Frame, height int) []ui.Line {
 		}
 		line := ui.Line{}.Gap(2).Dim(f.Clock(e.At)).Gap(2).Add(subject, ui.Fit(t.Subject, 20, false)).Gap(2).Add(t.Look, t.What)
 		if t.Note != "" {
-			line = line.To(64).Add(themes.Faint, t.Note)
+			line = line.To(63).Add(themes.Faint, t.Note)
 		}
 		lines = append(lines, line)
 	}
