@@ -123,7 +123,7 @@ func TestConnectionsWaitForRoom(t *testing.T) {
 		if d.total != 3 {
 			t.Errorf("%d are counted", d.total)
 		}
-		d.change(map[string]string{"max.connections": "0"})
+		d.change(map[string]string{"max.connections": "1"})
 		if inside, outside := len(d.listeners["INSIDE"].stays), len(d.listeners["OUTSIDE"].stays); inside != 1 || outside != 0 || d.total != 1 {
 			t.Errorf("with a lower limit %d brokers and %d others are left", inside, outside)
 		}
@@ -211,7 +211,7 @@ func TestAddressesHaveLimits(t *testing.T) {
 }
 
 func TestWhoWaitsToComeInEndsWithTheBroker(t *testing.T) {
-	d := newDoors(t, map[string]string{"max.connections": "0"})
+	d := newDoors(t, nil, "max.connections=0")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, err := d.Enter(ctx, "OUTSIDE", &visitor{from: "10.0.0.1"}); err == nil {

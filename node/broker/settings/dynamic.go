@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -57,8 +58,7 @@ func (v Values) Dynamic(name string) bool {
 		return true
 	}
 	if strings.HasPrefix(name, ownPrefix) {
-		_, base, _ := strings.Cut(strings.TrimPrefix(name, ownPrefix), ".")
-		return slices.Contains(ofListeners(), base)
+		return slices.Contains(ofListeners(), base(name))
 	}
 	if _, ok := slices.BinarySearch(dynamic(), name); ok {
 		return true
@@ -98,7 +98,21 @@ func (v Values) CheckDynamic(name, value string, all bool) error {
 	case !v.Dynamic(name):
 		return fmt.Errorf("%s cannot be updated dynamically: edit server.properties and restart the broker", name)
 	}
-	return d.Validate(value)
+	if err := d.Validate(value); err != nil {
+		return err
+	}
+	if n, _ := strconv.ParseInt(strings.TrimSpace(value), 10, 64); n == 0 && slices.Contains(ofListeners(), base(name)) {
+		return fmt.Errorf("invalid value 0 for configuration %s: nobody could connect any more to change it back", name)
+	}
+	return nil
+}
+
+// base is the property of the broker that one of a listener stands for; others are themselves.
+func base(name string) string {
+	if own, ok := strings.CutPrefix(name, ownPrefix); ok {
+		_, name, _ = strings.Cut(own, ".")
+	}
+	return name
 }
 
 // ofListeners are the properties that may change while a broker runs for one listener, too.

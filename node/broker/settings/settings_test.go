@@ -196,6 +196,11 @@ func TestListenersHaveTheirOwnLimits(t *testing.T) {
 			t.Errorf("refused %v, want %s", wrong, want)
 		}
 	}
+	for _, name := range []string{own, "max.connections", "max.connection.creation.rate"} {
+		if err := s.CheckDynamic(name, "0", false); err == nil || !strings.Contains(err.Error(), "nobody could connect") {
+			t.Errorf("%s=0: %v", name, err)
+		}
+	}
 	entries := v.DescribeBroker()
 	e := entries[slices.IndexFunc(entries, func(e Entry) bool { return e.Name == own })]
 	if *e.Value != "20" || e.Source != kmsg.ConfigSourceDynamicBrokerConfig || e.ReadOnly || len(e.Synonyms) != 2 || *e.Synonyms[1].Value != "10" {
