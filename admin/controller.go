@@ -25,7 +25,7 @@ func (c *Client) atController(ctx context.Context, request func() kmsg.Request, 
 		if err == nil {
 			err = outcome(resp)
 		}
-		retry := errors.Is(err, kerr.NotController) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errNoController)
+		retry := errors.Is(err, kerr.NotController) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, errNoController) || errors.Is(err, errNotJoined)
 		if !retry {
 			return resp, err
 		}

@@ -95,7 +95,7 @@ func (p *peers) metadata(ctx context.Context, topics []string) (*kmsg.MetadataRe
 	}
 	resp, err := p.askAny(ctx, p.addrs(), request, func(r kmsg.Response) error {
 		if len(r.(*kmsg.MetadataResponse).Brokers) == 0 {
-			return errors.New("a broker that answers has not joined the cluster yet: try again in a moment")
+			return errNotJoined
 		}
 		return nil
 	})
@@ -106,6 +106,9 @@ func (p *peers) metadata(ctx context.Context, topics []string) (*kmsg.MetadataRe
 	p.learn(meta)
 	return meta, nil
 }
+
+// errNotJoined is what there is to say of a broker that the controller has told nothing yet.
+var errNotJoined = errors.New("a broker that answers has not joined the cluster yet: try again in a moment")
 
 // unreachable says what to do when no broker answers.
 func unreachable(bootstrap []string, err error) error {

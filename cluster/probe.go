@@ -11,12 +11,16 @@ import (
 	"time"
 )
 
-// serves says whether a node serves its clients now: a coordinator that has joined a quorum, a broker that answers
-// requests. It speaks the fewest bytes of each protocol that prove it.
+// serves says whether a node serves its clients now: a coordinator that has joined a quorum, a broker that the controller
+// has told who is in the cluster, a controller that answers requests. It speaks the fewest bytes of each protocol that
+// prove it.
 func serves(ctx context.Context, n Node) error {
-	if n.Role == Coordinator {
+	switch n.Role {
+	case Coordinator:
 		_, err := Mode(ctx, n.Address())
 		return err
+	case Broker:
+		return converse(ctx, n.Address(), askMembers)
 	}
 	return converse(ctx, n.Address(), askVersions)
 }
@@ -61,33 +65,60 @@ func askMode(conn io.ReadWriter) (string, error) {
 	return string(bytes.TrimSpace(mode)), nil
 }
 
-// askVersions sends Kafka's ApiVersions request in version 0, which every broker answers:
+// Kafka's requests and answers, of those versions that have no tagged fields:
 //
-//	size int32, key int16 = 18, version int16 = 0, correlation int32, client id string  ->  size int32, correlation int32, error int16 …
+//	size int32, key int16, version int16, correlation int32, client id string, …  ->  size int32, correlation int32, …
+const (
+	correlation = 1
+	clientID    = "kdrill"
+)
+
+// askVersions sends ApiVersions in version 0, which every broker and controller answers: -> error int16 …
 func askVersions(conn io.ReadWriter) error {
-	const correlation = 1
-	const client = "kdrill"
-	request := binary.BigEndian.AppendUint32(nil, uint32(2+2+4+2+len(client)))
-	request = binary.BigEndian.AppendUint16(request, 18)
-	request = binary.BigEndian.AppendUint16(request, 0)
-	request = binary.BigEndian.AppendUint32(request, correlation)
-	request = binary.BigEndian.AppendUint16(request, uint16(len(client)))
-	request = append(request, client...)
-	if _, err := conn.Write(request); err != nil {
+	var answer [2]byte
+	if err := request(conn, 18, 0, nil, answer[:]); err != nil {
 		return err
 	}
-	var head [10]byte
+	if code := int16(binary.BigEndian.Uint16(answer[:])); code != 0 {
+		return fmt.Errorf("the broker answered with error %d", code)
+	}
+	return nil
+}
+
+// askMembers sends Metadata in version 7, of Kafka 2.1 and all since: topics array (none), may create bool -> throttled
+// int32, brokers array …
+func askMembers(conn io.ReadWriter) error {
+	var answer [8]byte
+	if err := request(conn, 3, 7, []byte{0, 0, 0, 0, 0}, answer[:]); err != nil {
+		return err
+	}
+	if int32(binary.BigEndian.Uint32(answer[4:])) < 1 {
+		return errors.New("the broker has not heard from the controller yet")
+	}
+	return nil
+}
+
+// request reads as much of the answer as there is room for.
+func request(conn io.ReadWriter, key, version uint16, body, answer []byte) error {
+	message := binary.BigEndian.AppendUint32(nil, uint32(2+2+4+2+len(clientID)+len(body)))
+	message = binary.BigEndian.AppendUint16(message, key)
+	message = binary.BigEndian.AppendUint16(message, version)
+	message = binary.BigEndian.AppendUint32(message, correlation)
+	message = binary.BigEndian.AppendUint16(message, uint16(len(clientID)))
+	message = append(append(message, clientID...), body...)
+	if _, err := conn.Write(message); err != nil {
+		return err
+	}
+	var head [8]byte
 	if _, err := io.ReadFull(conn, head[:]); err != nil {
 		return err
 	}
-	if size := binary.BigEndian.Uint32(head[:]); size < 6 || size > 1<<20 {
+	if size := int64(binary.BigEndian.Uint32(head[:])); size < int64(4+len(answer)) || size > 1<<20 {
 		return fmt.Errorf("an answer of %d bytes is none of a broker", size)
 	}
 	if got := binary.BigEndian.Uint32(head[4:]); got != correlation {
 		return fmt.Errorf("the answer to request %d came with %d", correlation, got)
 	}
-	if code := int16(binary.BigEndian.Uint16(head[8:])); code != 0 {
-		return fmt.Errorf("the broker answered with error %d", code)
-	}
-	return nil
+	_, err := io.ReadFull(conn, answer)
+	return err
 }

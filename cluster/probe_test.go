@@ -56,6 +56,27 @@ func TestABrokerServesOnceItAnswersApiVersions(t *testing.T) {
 	}
 }
 
+func TestABrokerServesOnceItKnowsWhoIsThere(t *testing.T) {
+	one := []byte{0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1}
+	conn := &canned{Reader: bytes.NewReader(one)}
+	if err := askMembers(conn); err != nil {
+		t.Error(err)
+	}
+	want := "\x00\x00\x00\x15\x00\x03\x00\x07\x00\x00\x00\x01\x00\x06kdrill\x00\x00\x00\x00\x00"
+	if conn.asked.String() != want {
+		t.Errorf("asked %q", conn.asked.String())
+	}
+	for name, answer := range map[string][]byte{
+		"cut short": one[:15],
+		"alone":     {0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0},
+		"null":      {0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 0, 255, 255, 255, 255},
+	} {
+		if err := askMembers(&canned{Reader: bytes.NewReader(answer)}); err == nil {
+			t.Errorf("%s: taken for a member", name)
+		}
+	}
+}
+
 func FuzzProbes(f *testing.F) {
 	f.Add([]byte("Mode: leader\n"))
 	f.Add([]byte{0, 0, 0, 10, 0, 0, 0, 1, 0, 0})
@@ -66,6 +87,9 @@ func FuzzProbes(f *testing.F) {
 		}
 		if err := askVersions(&canned{Reader: bytes.NewReader(answer)}); err == nil && len(answer) < 10 {
 			t.Errorf("%q is taken for an answer", answer)
+		}
+		if err := askMembers(&canned{Reader: bytes.NewReader(answer)}); err == nil && len(answer) < 16 {
+			t.Errorf("%q is taken for a member's answer", answer)
 		}
 	})
 }

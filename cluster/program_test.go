@@ -90,8 +90,8 @@ func answerProbe(conn net.Conn, role string) {
 		}
 		return
 	}
-	var request [20]byte
+	var request [25]byte // Metadata, answered with one broker
 	if _, err := io.ReadFull(conn, request[:]); err == nil {
-		_, _ = conn.Write([]byte{0, 0, 0, 10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0})
+		_, _ = conn.Write([]byte{0, 0, 0, 40, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1})
 	}
 }

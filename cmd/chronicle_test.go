@@ -65,7 +65,7 @@ func TestAFaultIsOverOnceAllOfItIsSeen(t *testing.T) {
 			t.Fatalf("%s: not over", name)
 		}
 		c.recovered()
-		if len(book.events) != 1 || book.events[0].Kind != cluster.KindRecovered || book.events[0].New != "5s" || len(c.faults) != 0 {
+		if len(book.events) != 1 || book.events[0].Kind != cluster.KindRecovered || book.events[0].New != "5.0 s" || len(c.faults) != 0 {
 			t.Errorf("%s: %+v", name, book.events)
 		}
 	}
@@ -112,7 +112,7 @@ func TestTwoFaultsAreOverEachAtItsTime(t *testing.T) {
 	for _, e := range book.events {
 		said[e.Subject] = e.New
 	}
-	if len(book.events) != 2 || said["broker-1"] != "7s" || said["broker-2"] != "5s" || len(c.faults) != 0 {
+	if len(book.events) != 2 || said["broker-1"] != "7.0 s" || said["broker-2"] != "5.0 s" || len(c.faults) != 0 {
 		t.Errorf("%+v", book.events)
 	}
 }
