@@ -218,15 +218,15 @@ func TestTheFirstSnapshotIsNoNews(t *testing.T) {
 
 func TestEventsReadAsATimeline(t *testing.T) {
 	for want, e := range map[string]Event{
-		"lead|orders/0|broker-2 -> broker-3|epoch 3 -> 4":    {Kind: KindLeader, Subject: "orders/0", Old: "broker-2", New: "broker-3", OldEpoch: 3, NewEpoch: 4},
-		"isr|orders/1|1,3,2 -> 1,3|broker-2 is out of sync":  {Kind: KindISR, Subject: "orders/1", Old: "1,3,2", New: "1,3", Note: "broker-2 is out of sync"},
-		"exit|broker-2|signal 9|":                            {Kind: KindExit, Subject: "broker-2", New: "signal 9"},
-		"zk|broker-2|session ended|its registration is gone": {Kind: KindSession, Subject: "broker-2", Note: "its registration is gone"},
-		"isr|orders/0|below min ISR, 1 of 2|":                {Kind: KindBelowMinISR, Subject: "orders/0", New: "1 of 2"},
-		"lead|orders/0|offline|nobody, epoch 3 -> 4":         {Kind: KindOffline, Subject: "orders/0", Old: "broker-1", New: "none", Note: "nobody", OldEpoch: 3, NewEpoch: 4},
-		"join|broker-2|registered|after 9.4 s away":          {Kind: KindJoined, Subject: "broker-2", Note: "after 9.4 s away"},
-		"topic|orders|created, 3 partitions|":                {Kind: KindTopicCreated, Subject: "orders", New: "3 partitions"},
-		"done|broker-2|recovered in 11.8 s|":                 {Kind: KindRecovered, Subject: "broker-2", New: "11.8 s"},
+		"lead|orders/0|broker-2 -> broker-3|epoch 3 -> 4":      {Kind: KindLeader, Subject: "orders/0", Old: "broker-2", New: "broker-3", OldEpoch: 3, NewEpoch: 4},
+		"isr|orders/1|1,3,2 -> 1,3|broker-2 is out of sync":    {Kind: KindISR, Subject: "orders/1", Old: "1,3,2", New: "1,3", Note: "broker-2 is out of sync"},
+		"exit|broker-2|signal 9|":                              {Kind: KindExit, Subject: "broker-2", New: "signal 9"},
+		"gone|broker-2|session ended|its registration is gone": {Kind: KindSession, Subject: "broker-2", Note: "its registration is gone"},
+		"isr|orders/0|below min ISR, 1 of 2|":                  {Kind: KindBelowMinISR, Subject: "orders/0", New: "1 of 2"},
+		"lead|orders/0|offline|nobody, epoch 3 -> 4":           {Kind: KindOffline, Subject: "orders/0", Old: "broker-1", New: "none", Note: "nobody", OldEpoch: 3, NewEpoch: 4},
+		"join|broker-2|registered|after 9.4 s away":            {Kind: KindJoined, Subject: "broker-2", Note: "after 9.4 s away"},
+		"topic|orders|created, 3 partitions|":                  {Kind: KindTopicCreated, Subject: "orders", New: "3 partitions"},
+		"done|broker-2|recovered in 11.8 s|":                   {Kind: KindRecovered, Subject: "broker-2", New: "11.8 s"},
 	} {
 		tag, subject, change, note := e.Columns()
 		if got := tag + "|" + subject + "|" + change + "|" + note; got != want {

@@ -15,7 +15,7 @@ const (
 	KindStarted      Kind = "started"       // subject node; New its pid
 	KindPaused       Kind = "paused"        // subject node
 	KindResumed      Kind = "resumed"       // subject node
-	KindSession      Kind = "session"       // subject node; its ZooKeeper session ended, its registration is gone
+	KindSession      Kind = "session"       // subject broker; its session with ZooKeeper or the controllers ended, its registration is gone
 	KindJoined       Kind = "joined"        // subject node; it registered (again)
 	KindController   Kind = "controller"    // Old, New nodes
 	KindCoordinator  Kind = "coordinator"   // subject "coordinators"; Old, New leader

@@ -48,7 +48,9 @@ func (e Event) Columns() (tag, subject, change, note string) {
 
 func tagOf(k Kind) string {
 	switch k {
-	case KindSession, KindCoordinator:
+	case KindSession: // with ZooKeeper or with the controllers of KRaft
+		return "gone"
+	case KindCoordinator:
 		return "zk"
 	case KindController:
 		return "ctrl"

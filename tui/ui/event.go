@@ -51,7 +51,7 @@ func Tell(e admin.Event) Told {
 	case admin.KindResumed:
 		say("go on", "goes on", themes.Text)
 	case admin.KindSession:
-		say("zk", "session ended", themes.Warn)
+		say("gone", "session ended", themes.Warn)
 	case admin.KindJoined:
 		say("join", "registered", themes.Good)
 	case admin.KindController:
