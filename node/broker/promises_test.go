@@ -132,8 +132,10 @@ func (s *suffering) work(t *testing.T) (end func()) {
 	return func() { stop(); working.Wait() }
 }
 
+// reader is a consumer. Where a leader does not know that it was replaced, since it is cut off from the coordinators, a consumer
+// leaves it once its metadata is old: with Kafka, too, and after five minutes if it is not told otherwise.
 func (s *suffering) reader(t *testing.T, topic string, committed bool, options ...kgo.Opt) *kgo.Client {
-	options = append(options, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	options = append(options, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.MetadataMaxAge(5*time.Second))
 	if committed {
 		options = append(options, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
 	}
