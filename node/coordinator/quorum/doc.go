@@ -7,6 +7,10 @@
 // exactly once and in order: each node numbers its proposals, sends those that have not come back again whenever the
 // leader changes, and an entry that is not the next of its node is ignored by all.
 //
+// An election begins as soon as the connection of the leader's process ends, not only when its silence is noticed; who has
+// given its vote leaves the others the time to finish theirs. Time passes once everything is handled that had come before: a
+// process or a machine that stood still does not take its leader for silent.
+//
 // A node serves while it knows a leader and has once caught up with it; without a leader it keeps what it has for a
 // grace of two election timeouts, then gives up: [Applier.Down].
 //
