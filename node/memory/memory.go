@@ -2,7 +2,7 @@
 //
 // A busy node must not collect for every 2 MB that it allocates, which costs more than its work does; one with nothing to do
 // must not keep garbage because there is room for it; and a large one must not take twice what it keeps. So the heap may always
-// grow by a part of what lives in it, or by a room if that is more: [Room] while collections follow each other fast, a quarter of
+// grow by a part of what lives in it, or by a room if that is more: [Room] while collections follow each other fast, an eighth of
 // it while they do not. Once a burst of work is over, what it left is given back. What the environment says in GOGC goes before.
 package memory
 
@@ -17,7 +17,7 @@ import (
 // Room is what the heap of a busy node may grow by between two collections, in bytes, whatever lives in it.
 const Room = 16 << 20
 
-const leastRoom = Room / 4
+const leastRoom = Room / 8
 
 // Tune sets the pace of collections now and after each of them, and gives memory back after work, as long as the process runs: a
 // large heap may grow by least percent.
@@ -27,7 +27,7 @@ func Tune(least int) {
 	}
 	allocated, held := heap()
 	calm{allocated: allocated, kept: held}.watch()
-	p := pace{least: least, room: leastRoom, percent: 100, at: time.Now()} // the runtime's own 100 %, and its 4 MB
+	p := pace{least: least, room: leastRoom, percent: 100, at: time.Now()} // what the runtime begins with
 	p.again()
 }
 

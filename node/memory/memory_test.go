@@ -10,9 +10,10 @@ func TestPercent(t *testing.T) {
 		room, live int64
 		want       int
 	}{
-		{leastRoom, 0, 100},
-		{leastRoom, 4 << 20, 100},
+		{leastRoom, 0, 50},
+		{leastRoom, 4 << 20, 50},
 		{leastRoom, 1 << 30, 50},
+		{Room / 4, 1 << 20, 100},
 		{Room, 0, 400},
 		{Room, 1 << 20, 400},
 		{Room, 8 << 20, 200},
@@ -33,10 +34,12 @@ func TestRoomFollowsTheWork(t *testing.T) {
 	}{
 		{10 * time.Second, leastRoom},
 		{100 * time.Millisecond, 2 * leastRoom},
+		{100 * time.Millisecond, 4 * leastRoom},
 		{100 * time.Millisecond, Room},
 		{100 * time.Millisecond, Room},
 		{3 * time.Second, Room},
 		{time.Minute, Room / 2},
+		{2 * time.Minute, Room / 4},
 		{2 * time.Minute, leastRoom},
 		{2 * time.Minute, leastRoom},
 	} {
