@@ -40,7 +40,7 @@ func (s *Screen) columns(kraft bool) {
 	s.kraft = kraft
 	if kraft {
 		s.table = ui.NewTable(
-			ui.Column{Title: "controller", Min: 14},
+			ui.Column{Title: "node", Min: 14},
 			ui.Column{Title: "address", Priority: 3, Max: 28},
 			ui.Column{Title: "role", Min: 9, Watch: true},
 			ui.Column{Title: "log end", Right: true, Min: 8},
@@ -237,7 +237,7 @@ func (s *Screen) Keys() []ui.Key {
 func (s *Screen) Title(f ui.Frame) (left, right ui.Line) {
 	name := "Coordinators"
 	if s.kraft {
-		name = "Controllers"
+		name = "Quorum" // its observers, too
 	}
 	left = s.table.Heading(name)
 	if s.kraft {
