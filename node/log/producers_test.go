@@ -127,7 +127,11 @@ func TestProducersSurvive(t *testing.T) {
 				send(t, l, step{id: 7, epoch: 2, sequence: int32(2 * i), n: 2, first: int64(2 * i)})
 			}
 			l = event(t, d, l)
+			for i := int32(70); i < 78; i += 2 { // a client may repeat all that it had under way
+				send(t, l, step{id: 7, epoch: 2, sequence: i, n: 2, first: int64(i), repeated: true})
+			}
 			send(t, l,
+				step{id: 7, epoch: 2, sequence: 68, n: 2, want: ErrOutOfOrderSequence},
 				step{id: 7, epoch: 2, sequence: 78, n: 2, first: 78, repeated: true},
 				step{id: 7, epoch: 2, sequence: 99, n: 1, want: ErrOutOfOrderSequence},
 				step{id: 7, epoch: 2, sequence: 80, n: 1, first: 80})

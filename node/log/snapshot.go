@@ -17,7 +17,7 @@ import (
 //	id int64, epoch int16, last sequence int32, last offset int64, offset delta int32,
 //	timestamp int64, coordinator epoch int32, first offset of the open transaction int64
 //
-// Of a producer's batches only the last is kept; the others come back from the tail of the log.
+// Of a producer's batches only the last is kept; the others come back from the log before that offset (recall).
 const (
 	snapshotVersion = 1
 	snapshotHeader  = 2 + 4 + 4

@@ -198,6 +198,9 @@ func (l *Log) rebuildProducers(upTo int64) error {
 	l.mu.Lock()
 	l.resume()
 	l.mu.Unlock()
+	if err := l.recall(from); err != nil {
+		return err
+	}
 	return l.replay(from)
 }
 
