@@ -51,6 +51,16 @@ func (r *Replicas) DescribeLogDirs(_ context.Context, req *kmsg.DescribeLogDirsR
 	resp := req.ResponseKind().(*kmsg.DescribeLogDirsResponse)
 	all := r.partitions()
 	slices.SortFunc(all, func(a, b *partition) int { return compareKeys(a.key, b.key) })
+	copies := make(map[*log.Dir][]replicaCopy, len(r.cfg.Dirs.All()))
+	for _, p := range all {
+		if asked(req, p.key) {
+			future, dir := r.futureOf(p), p.log.Dir()
+			copies[dir] = append(copies[dir], replicaCopy{p, nil})
+			if future != nil && future.Dir() != dir { // else it has just taken the log's place
+				copies[future.Dir()] = append(copies[future.Dir()], replicaCopy{p, future})
+			}
+		}
+	}
 	for _, d := range r.cfg.Dirs.All() {
 		dir := kmsg.NewDescribeLogDirsResponseDir()
 		dir.Dir = d.Path()
@@ -62,17 +72,18 @@ func (r *Replicas) DescribeLogDirs(_ context.Context, req *kmsg.DescribeLogDirsR
 		}
 		dir.TotalBytes = int64(volume.Blocks) * int64(volume.Bsize)
 		dir.UsableBytes = int64(volume.Bavail) * int64(volume.Bsize)
-		for _, p := range all {
-			if p.log.Dir() == d && asked(req, p.key) {
-				addReplica(&dir, p, nil)
-			}
-			if future := r.futureOf(p); future != nil && future.Dir() == d && asked(req, p.key) {
-				addReplica(&dir, p, future)
-			}
+		for _, c := range copies[d] {
+			addReplica(&dir, c)
 		}
 		resp.Dirs = append(resp.Dirs, dir)
 	}
 	return resp
+}
+
+// replicaCopy is a partition in a log directory: its log, or its future there.
+type replicaCopy struct {
+	*partition
+	future *log.Future
 }
 
 // futureOf is the copy of a partition that is on its way to another directory, nil if there is none.
@@ -85,8 +96,8 @@ func (r *Replicas) futureOf(p *partition) *log.Future {
 	return nil
 }
 
-// addReplica adds one partition, or its copy, to the description of its directory.
-func addReplica(dir *kmsg.DescribeLogDirsResponseDir, p *partition, future *log.Future) {
+// addReplica adds one copy of a partition to the description of its directory.
+func addReplica(dir *kmsg.DescribeLogDirsResponseDir, p replicaCopy) {
 	if n := len(dir.Topics); n == 0 || dir.Topics[n-1].Topic != p.Topic {
 		t := kmsg.NewDescribeLogDirsResponseDirTopic()
 		t.Topic = p.Topic
@@ -97,8 +108,8 @@ func addReplica(dir *kmsg.DescribeLogDirsResponseDir, p *partition, future *log.
 	p.mu.Lock()
 	part.OffsetLag = max(p.hw-p.end, 0)
 	p.mu.Unlock()
-	if future != nil {
-		part.IsFuture, part.Size, part.OffsetLag = true, future.Size(), future.Behind()
+	if p.future != nil {
+		part.IsFuture, part.Size, part.OffsetLag = true, p.future.Size(), p.future.Behind()
 	}
 	t := &dir.Topics[len(dir.Topics)-1]
 	t.Partitions = append(t.Partitions, part)
