@@ -66,14 +66,14 @@ delegation.token.secret.key=between brokers
 	})
 	c.startApacheBroker(t, fmt.Sprintf("broker.id=2\nlisteners=PLAINTEXT://127.0.0.1:%d,SIMPLE://127.0.0.1:%d\nlog.dirs=%s\nzookeeper.connect=%s\n", ports[1], ports[2], filepath.Join(c.dir, "apache"), c.zookeeper)+common)
 	ours, theirs := fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[2])
-	as := func(address string, opt kgo.Opt) *kgo.Client {
-		return c.client(t, kgo.SeedBrokers(address), opt, kgo.RetryTimeout(time.Second))
+	as := func(address string, opts ...kgo.Opt) *kgo.Client {
+		return c.client(t, append([]kgo.Opt{kgo.SeedBrokers(address), patiently}, opts...)...)
 	}
 	comesIn := func(address string, opt kgo.Opt, code *kerr.Error) func() bool {
 		return func() bool {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 			defer cancel()
-			client := as(address, opt)
+			client := as(address, opt, kgo.RetryTimeout(time.Second))
 			defer client.Close()
 			err := client.Ping(ctx)
 			if code != nil {

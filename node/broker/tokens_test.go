@@ -23,8 +23,11 @@ import (
 	"kdrill/node/wire"
 )
 
+// patiently keeps a client from asking once more what takes long on a busy machine: that would make a second token.
+var patiently = kgo.RequestTimeoutOverhead(time.Minute)
+
 func (s *securedCluster) userAdmin(t *testing.T, name string) *kadm.Client {
-	return kadm.NewClient(s.user(t, name))
+	return kadm.NewClient(s.user(t, name, patiently))
 }
 
 // withToken are the options of a client that has a token, by either mechanism.
