@@ -12,7 +12,7 @@ import (
 )
 
 // ask sends one request to one broker in the version that it has.
-func (c *testCluster) ask(t *testing.T, id int32, req kmsg.Request) kmsg.Response {
+func (c *testCluster) ask(t testing.TB, id int32, req kmsg.Request) kmsg.Response {
 	t.Helper()
 	conn, err := wire.Dial(t.Context(), c.brokers[id].addr, "test")
 	if err != nil {

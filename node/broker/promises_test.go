@@ -14,10 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"kdrill/node/layout"
 	"kdrill/testdata/freeport"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"kdrill/testdata/ledger"
 )
@@ -275,17 +277,36 @@ func (s *suffering) tearTails() {
 	s.start(s.brokers[id])
 }
 
-// cutReplication keeps followers, and the controller, from a leader until it has given them up.
+// cutReplication keeps followers, and the controller, from a leader until it has given them up. What it was elected for
+// just before, and cannot hear of, does not count: nobody leads that until it can be told.
 func (s *suffering) cutReplication() {
 	id := s.leader()
 	s.replication[id].set(true)
 	defer s.replication[id].set(false)
-	s.soon(fmt.Sprintf("broker %d leads alone somewhere, or nothing", id), func() bool {
-		all := s.partitions()
-		leads := func(p kadm.PartitionDetail) bool { return p.Leader == id }
+	s.soon(fmt.Sprintf("broker %d leads alone somewhere, or nothing that it knows of", id), func() bool {
+		all, known := s.partitions(), s.ledBy(id)
+		leads := func(p kadm.PartitionDetail) bool {
+			epoch, knows := known[layout.TopicPartition{Topic: p.Topic, Partition: p.Partition}]
+			return p.Leader == id && knows && epoch == p.LeaderEpoch
+		}
 		alone := func(p kadm.PartitionDetail) bool { return leads(p) && len(p.ISR) == 1 }
 		return len(all) > 0 && (slices.ContainsFunc(all, alone) || !slices.ContainsFunc(all, leads))
 	})
+}
+
+// ledBy are the leader epochs of the partitions that a broker itself says it leads.
+func (s *suffering) ledBy(id int32) map[layout.TopicPartition]int32 {
+	req := kmsg.NewPtrMetadataRequest()
+	req.Version = 12
+	led := map[layout.TopicPartition]int32{}
+	for _, t := range s.ask(s.t, id, req).(*kmsg.MetadataResponse).Topics {
+		for _, p := range t.Partitions {
+			if p.Leader == id {
+				led[layout.TopicPartition{Topic: *t.Topic, Partition: p.Partition}] = p.LeaderEpoch
+			}
+		}
+	}
+	return led
 }
 
 func (s *suffering) cutSession() {
