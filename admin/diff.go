@@ -127,17 +127,18 @@ func Seconds(d time.Duration) string {
 }
 
 func diffController(prev, next *Snapshot, add func(Event)) {
-	if was := prev.lastController(); next.Controller >= 0 && was >= 0 && was != next.Controller {
+	was := prev.lastController()
+	again := prev.ControllerEpoch > 0 && next.ControllerEpoch > prev.ControllerEpoch // perhaps the same one
+	if next.Controller >= 0 && was >= 0 && (was != next.Controller || again) {
 		add(Event{
 			At: next.controllerAt, Kind: KindController, Subject: "controller", Old: prev.NameOf(was), New: next.ControllerName(),
 			OldEpoch: max(0, prev.ControllerEpoch), NewEpoch: max(0, next.ControllerEpoch),
 		})
 	}
-	was, is := prev.lastLeadingCoordinator(), next.leadingCoordinator()
 	if next.Mode == ModeKRaft { // who leads the quorum is the controller
 		return
 	}
-	if was != "" && is != "" && was != is {
+	if was, is := prev.lastLeadingCoordinator(), next.leadingCoordinator(); was != "" && is != "" && was != is {
 		add(Event{Kind: KindCoordinator, Subject: "coordinators", Old: was, New: is})
 	}
 }

@@ -103,6 +103,12 @@ func TestDiffTellsWhatHappened(t *testing.T) {
 			want:   []Event{{At: at(400), Kind: KindController, Subject: "controller", Old: "broker-1", New: "broker-3", OldEpoch: 4, NewEpoch: 5}},
 		},
 		{
+			name:   "the same controller is elected again",
+			change: func(s *Snapshot) { s.ControllerEpoch, s.controllerAt = 5, at(400) },
+			want:   []Event{{At: at(400), Kind: KindController, Subject: "controller", Old: "broker-1", New: "broker-1", OldEpoch: 4, NewEpoch: 5}},
+		},
+		{name: "the epoch of the controller is read for the first time", prev: func(s *Snapshot) { s.ControllerEpoch = -1 }, change: func(*Snapshot) {}},
+		{
 			name:   "another controller after there was none for a while",
 			prev:   func(s *Snapshot) { one := int32(1); s.Controller, s.formerController = -1, &one },
 			change: func(s *Snapshot) { s.Controller, s.ControllerEpoch = 3, 5 },

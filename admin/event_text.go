@@ -5,16 +5,23 @@ import (
 	"strings"
 )
 
+// Change says from what to what: broker-1 -> broker-2, or broker-2 again.
+func (e Event) Change() string {
+	switch {
+	case e.Old == "":
+		return e.New
+	case e.New == "":
+		return e.Old
+	case e.Old == e.New:
+		return e.New + " again"
+	}
+	return e.Old + " -> " + e.New
+}
+
 // Columns are an event in words: a short tag of what it is about, whom it is about, what changed and what else is
 // to be said. A timeline prints them side by side.
 func (e Event) Columns() (tag, subject, change, note string) {
-	change, note = e.Old, e.Note
-	switch {
-	case e.Old != "" && e.New != "":
-		change = e.Old + " -> " + e.New
-	case e.New != "":
-		change = e.New
-	}
+	change, note = e.Change(), e.Note
 	if e.OldEpoch != 0 || e.NewEpoch != 0 {
 		note = strings.TrimLeft(fmt.Sprintf("%s, epoch %d -> %d", note, e.OldEpoch, e.NewEpoch), ", ")
 	}

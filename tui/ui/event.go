@@ -20,15 +20,6 @@ type Told struct {
 // Tell puts an event into words.
 func Tell(e admin.Event) Told {
 	t := Told{Subject: e.Subject, Note: e.Note, Look: themes.Text}
-	arrow := func() string {
-		switch {
-		case e.Old == "":
-			return e.New
-		case e.New == "":
-			return e.Old
-		}
-		return e.Old + " -> " + e.New
-	}
 	say := func(tag, what string, look themes.Role) {
 		t.Tag, t.What, t.Look = tag, what, look
 	}
@@ -55,22 +46,22 @@ func Tell(e admin.Event) Told {
 	case admin.KindJoined:
 		say("join", "registered", themes.Good)
 	case admin.KindController:
-		say("ctrl", arrow(), themes.Text)
+		say("ctrl", e.Change(), themes.Text)
 		t.Subject = "controller"
 		if e.New == "none" {
 			t.Look = themes.Bad
 		}
 	case admin.KindCoordinator:
-		say("zk", arrow(), themes.Text)
+		say("zk", e.Change(), themes.Text)
 	case admin.KindQuorum:
 		say("quorum", e.Note, themes.Text)
 		if e.New == "silent" {
 			t.Look = themes.Warn
 		}
 	case admin.KindLeader:
-		say("lead", arrow(), themes.Text)
+		say("lead", e.Change(), themes.Text)
 	case admin.KindISR:
-		say("isr", arrow(), themes.Text)
+		say("isr", e.Change(), themes.Text)
 		if len(e.New) < len(e.Old) {
 			t.Look = themes.Warn
 		}
@@ -79,13 +70,13 @@ func Tell(e admin.Event) Told {
 	case admin.KindBelowMinISR:
 		say("isr", "below min ISR, "+e.New, themes.Bad)
 	case admin.KindGroup:
-		say("group", arrow(), themes.Text)
+		say("group", e.Change(), themes.Text)
 	case admin.KindTopicCreated:
 		say("topic", "created, "+e.New, themes.Text)
 	case admin.KindTopicDeleted:
 		say("topic", "deleted", themes.Text)
 	case admin.KindPartitions:
-		say("topic", arrow()+" partitions", themes.Text)
+		say("topic", e.Change()+" partitions", themes.Text)
 	case admin.KindRecovered:
 		say("ok", "recovered after "+e.New, themes.Good)
 		if e.NoEffect() {
@@ -97,7 +88,7 @@ func Tell(e admin.Event) Told {
 		say("look", e.Note, themes.Dim)
 		t.Note = ""
 	default:
-		say("?", e.Kind+" "+arrow(), themes.Dim)
+		say("?", e.Kind+" "+e.Change(), themes.Dim)
 	}
 	if e.NewEpoch > 0 && t.Note == "" {
 		t.Note = fmt.Sprintf("epoch %d", e.NewEpoch)
