@@ -27,8 +27,9 @@ type Transactions struct {
 	last  error
 }
 
-// endTimeout is how long a transaction may take before its producer is given up for a new one. The client goes on asking a
-// coordinator that hangs, and does not look whether there is another one.
+// endTimeout is how long a transaction may take before its producer is given up for a new one, whatever it waits for. The
+// client goes on asking a coordinator that hangs, or says that a transaction is not over yet, and does not look whether
+// there is another one.
 const endTimeout = 5 * time.Second
 
 // Write runs one transaction after the other until ctx ends; each fourth is aborted. open makes a client of the same transactional id,
@@ -70,6 +71,7 @@ func (t *Transactions) failed(err error) {
 func transact(client *kgo.Client, n, partitions int) (outcome, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
+	defer context.AfterFunc(ctx, client.Close)() // for requests that do not heed ctx
 	if err := client.BeginTransaction(); err != nil {
 		return aborted, fmt.Errorf("begin: %w", err)
 	}
