@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -26,23 +25,7 @@ func TestApacheZooKeeperTellsWhatItsConfigurationAllows(t *testing.T) {
 	ports := freeport.Find(t, 2)
 	dir := t.TempDir()
 	config := fmt.Sprintf("tickTime=2000\ndataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nadmin.serverPort=%d\n4lw.commands.whitelist=srvr, cons, mntr\n", dir, ports[0], ports[1])
-	path := filepath.Join(dir, "zoo.cfg")
-	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var log bytes.Buffer
-	server := exec.Command(command[0], append(slices.Clone(command[1:]), path)...)
-	server.Stdout, server.Stderr = &log, &log
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
-		if t.Failed() {
-			t.Log(log.String())
-		}
-	}()
+	startZooKeeper(t, command, dir, config)
 	address := fmt.Sprintf("127.0.0.1:%d", ports[0])
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
@@ -96,4 +79,24 @@ func TestApacheZooKeeperTellsWhatItsConfigurationAllows(t *testing.T) {
 	if _, err := p.Word(ctx, "127.0.0.1:1", "srvr"); err == nil || errors.Is(err, ErrNoQuorum) {
 		t.Errorf("nobody there: %v", err)
 	}
+}
+
+// startZooKeeper starts a real one that ends with the test, with its log if that failed.
+func startZooKeeper(t *testing.T, command []string, dir, config string) {
+	t.Helper()
+	path := filepath.Join(dir, "zoo.cfg")
+	write(t, path, config)
+	var log bytes.Buffer
+	server := exec.Command(command[0], append(slices.Clone(command[1:]), path)...)
+	server.Stdout, server.Stderr = &log, &log
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
 }

@@ -1,7 +1,6 @@
 package ensemble
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -12,9 +11,7 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,23 +30,9 @@ func TestApacheZooKeeperOverTLS(t *testing.T) {
 	command := need.ZooKeeper(t)
 	dir, port := t.TempDir(), freeport.One(t)
 	keys, trust := identity(t, dir)
-	path := filepath.Join(dir, "zoo.cfg")
-	write(t, path, fmt.Sprintf("tickTime=2000\ndataDir=%s\nsecureClientPort=%d\nadmin.enableServer=false\n4lw.commands.whitelist=*\n"+
+	startZooKeeper(t, command, dir, fmt.Sprintf("tickTime=2000\ndataDir=%s\nsecureClientPort=%d\nadmin.enableServer=false\n4lw.commands.whitelist=*\n"+
 		"serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory\n"+
 		"ssl.keyStore.location=%s\nssl.keyStore.password=secret\nssl.trustStore.location=%s\nssl.trustStore.password=secret\n", dir, port, keys, trust))
-	var log bytes.Buffer
-	server := exec.Command(command[0], append(slices.Clone(command[1:]), path)...)
-	server.Stdout, server.Stderr = &log, &log
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
-		if t.Failed() {
-			t.Log(log.String())
-		}
-	}()
 	settings := filepath.Join(dir, "client.properties")
 	write(t, settings, fmt.Sprintf("zookeeper.ssl.client.enable=true\nzookeeper.ssl.keystore.location=%s\nzookeeper.ssl.keystore.password=secret\n"+
 		"zookeeper.ssl.truststore.location=%s\nzookeeper.ssl.truststore.password=secret\n", keys, trust))
