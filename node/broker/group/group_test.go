@@ -561,10 +561,16 @@ func TestAStaticMemberReturnsWithoutRebalance(t *testing.T) {
 
 		// It is known under its new id after a change of coordinator too.
 		synctest.Wait()
-		next := coordinate(t, c.cfg.Store.(*disk))
-		b.c, old.c = next, next
-		must(t, b.heartbeat())
+		next := coordinate(t, c.cfg.Store.(*disk), func(s *Settings) { s.MaxSize = 2 })
+		a.c, b.c, old.c = next, next, next
+		must(t, a.heartbeat(), b.heartbeat())
 		wants(t, kerr.FencedInstanceID, old.heartbeat())
+
+		// A group that is full has no place for who has no id yet.
+		again := *b
+		again.id = ""
+		wants(t, kerr.GroupMaxSizeReached, again.join())
+		must(t, a.heartbeat(), b.heartbeat())
 	})
 }
 

@@ -71,12 +71,13 @@ func (g *fsm) tryJoin(c candidate, now time.Time) (j joined, done bool) {
 }
 
 // hasRoom goes by who has joined already while a group rebalances: one that is larger than it may be, since the limit was
-// lowered, loses those who come last.
+// lowered, loses those who come last. A static member that restarts is a stranger until it has its new id, as in Kafka:
+// a full group refuses it until its session ends.
 func (g *fsm) hasRoom(c candidate, known *member) bool {
-	switch {
-	case g.state == empty, c.memberID == "" && g.static[c.instance] != "": // it takes its old place
+	switch g.state {
+	case empty:
 		return true
-	case g.state == preparing:
+	case preparing:
 		return known != nil && known.join != nil || g.joining() < c.maxSize
 	}
 	return known != nil || len(g.members) < c.maxSize
