@@ -71,6 +71,7 @@ func read(file *config.File) (*Settings, error) {
 	s.readLogDir(file)
 	s.readZooKeeper(file)
 	s.readHTTP(file)
+	s.agree(file)
 	if class := s.Text("replica.selector.class"); class != "" && class != rackSelector {
 		file.Reject("replica.selector.class", "%q: there is only %s", class, rackSelector)
 	}

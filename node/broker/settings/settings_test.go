@@ -73,6 +73,17 @@ func TestWrongPropertiesAreNamedWithFileAndLine(t *testing.T) {
 		"controlled.shutdown.max.retries=3.5":          "is not a whole number",
 		"log.message.timestamp.type=LogTime":           `"LogTime" is none of CreateTime, LogAppendTime`,
 		"security.inter.broker.protocol=TLS":           `"TLS" is none of PLAINTEXT, SSL`,
+		"reserved.broker.max.id=0":                     "broker.id: must not be more than reserved.broker.max.id",
+		"log.retention.hours=0":                        "log.retention.ms: must be 1 or more",
+		"log.roll.ms=0":                                "log.roll.ms: must be 1 or more",
+		"log.roll.jitter.ms=-1":                        "log.roll.jitter.ms: must be 0 or more",
+		"log.cleaner.threads=200":                      "log.cleaner.dedupe.buffer.size: must be more than 1 MiB for each",
+		"replica.socket.timeout.ms=400":                "replica.fetch.wait.max.ms: must not be more than replica.socket.timeout.ms",
+		"replica.lag.time.max.ms=400":                  "must not be more than replica.lag.time.max.ms",
+		"queued.max.request.bytes=1000":                "must not be less than socket.request.max.bytes",
+		"max.connections.per.ip=0":                     "goes with max.connections.per.ip.overrides only",
+		"connections.max.idle.ms=100":                  "connection.failed.authentication.delay.ms: must be less than connections.max.idle.ms",
+		"listeners=PLAINTEXT://0.0.0.0:9092":           "advertised.listeners: 0.0.0.0 of listener PLAINTEXT is no address that others can reach",
 	} {
 		_, err := load(t, line)
 		if err == nil || !strings.Contains(err.Error(), want) {
