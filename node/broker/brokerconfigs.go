@@ -3,8 +3,10 @@ package broker
 import (
 	"context"
 	"maps"
+	"slices"
 	"strconv"
-	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"kdrill/node/broker/replica"
 	"kdrill/node/broker/settings"
@@ -19,7 +21,9 @@ func (b *Broker) values() settings.Values { return *b.live.Load() }
 
 // loadConfigs reads what ZooKeeper has for this broker and for all, and follows it.
 func (b *Broker) loadConfigs(ctx context.Context) error {
-	own, _, err := readEntityConfig(ctx, b.zk, layout.EntityConfig("brokers", strconv.Itoa(int(b.settings.BrokerID))))
+	b.reconfigure.Lock() // from the beginning: what was read first must not be taken in last
+	defer b.reconfigure.Unlock()
+	own, _, err := readEntityConfig(ctx, b.zk, b.ownConfig())
 	if err != nil {
 		return err
 	}
@@ -27,17 +31,16 @@ func (b *Broker) loadConfigs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.reconfigure.Lock()
-	defer b.reconfigure.Unlock()
+	own, closed := b.settings.Open(own)
 	next, wrong := b.settings.With(own, all)
-	for _, err := range wrong {
+	for _, err := range slices.Concat(closed, wrong) {
 		b.log.Warn("property in /config/brokers ignored", "err", err)
 	}
 	before := b.live.Swap(&next)
 	if maps.Equal(before.Dynamics(), next.Dynamics()) {
 		return nil
 	}
-	b.log.Info("broker configuration changed", "config", loggable(next.Dynamics()))
+	b.log.Info("broker configuration changed", "config", next.Loggable())
 	b.replicas.SetDefaults(replica.Defaults{Topic: topicDefaults(next), MinInSyncReplicas: int(next.Int("min.insync.replicas"))})
 	b.replicas.SetFetchers(int(next.Int("num.replica.fetchers")))
 	b.replicas.SetCleanerBackoff(cleanerBackoff(next))
@@ -50,19 +53,66 @@ func (b *Broker) loadConfigs(ctx context.Context) error {
 	return nil
 }
 
-// loggable leaves out what is nobody's business.
-func loggable(configs map[string]string) map[string]string {
-	configs = maps.Clone(configs)
-	maps.DeleteFunc(configs, func(name, _ string) bool { return strings.Contains(name, "password") || strings.Contains(name, "jaas") })
-	return configs
+// ownConfig is the znode of what applies to this broker alone.
+func (b *Broker) ownConfig() string {
+	return layout.EntityConfig("brokers", strconv.Itoa(int(b.settings.BrokerID)))
+}
+
+// resealPasswords encodes the passwords in ZooKeeper anew that were encoded by password.encoder.old.secret.
+func (b *Broker) resealPasswords(ctx context.Context) error {
+	own, version, err := readEntityConfig(ctx, b.zk, b.ownConfig())
+	if err != nil {
+		return err
+	}
+	next, changed, err := b.settings.Reseal(own)
+	if err != nil || !changed {
+		return err
+	}
+	b.log.Info("passwords encoded anew, password.encoder.old.secret is not needed any more", "path", b.ownConfig())
+	return b.writeConfigs(ctx, b.ownConfig(), next, version)
+}
+
+// renewStores has new connections use the key and trust stores that are configured now, as their files are now. Where they
+// cannot be used, those in use stay.
+func (b *Broker) renewStores() error {
+	b.reconfigure.Lock()
+	defer b.reconfigure.Unlock()
+	next, err := b.settings.ReadStores(b.values())
+	if err != nil {
+		return err
+	}
+	b.settings.Use(next)
+	for _, listener := range slices.Sorted(maps.Keys(next)) {
+		b.log.Info("new connections use other key and trust stores", "listener", listener)
+	}
+	return nil
 }
 
 // brokerConfigChanged takes the news that a broker's configuration changed, if it concerns this one.
 func (b *Broker) brokerConfigChanged(ctx context.Context, name string) {
-	if name != allBrokers && name != strconv.Itoa(int(b.settings.BrokerID)) {
+	own := name == strconv.Itoa(int(b.settings.BrokerID))
+	if !own && name != allBrokers {
 		return
 	}
 	if err := b.loadConfigs(ctx); err != nil {
 		b.log.Warn("broker configuration not read", "err", err)
+		return
 	}
+	if !own { // stores are each broker's own
+		return
+	}
+	if err := b.renewStores(); err != nil {
+		b.log.Error("key and trust stores not renewed, those in use stay", "err", err)
+	}
+}
+
+// followConfigs takes in what was just written for an entity.
+func (b *Broker) followConfigs(ctx context.Context, e entity) error {
+	if err := b.loadConfigs(ctx); err != nil || e.name == "" {
+		return err
+	}
+	if err := b.renewStores(); err != nil {
+		return refuse(kerr.InvalidConfig, "written, but the stores changed meanwhile: %v", err)
+	}
+	return nil
 }

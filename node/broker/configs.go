@@ -278,17 +278,31 @@ func (b *Broker) isOwnName(name string) error {
 	return nil
 }
 
-// check says what is wrong with all that an entity is to set.
-func (b *Broker) check(e entity, configs map[string]string) error {
+// check says what is wrong with all that an entity is to set. The result is how ZooKeeper keeps it.
+func (b *Broker) check(e entity, now, next map[string]string) (stored map[string]string, err error) {
 	if e.kind == kmsg.ConfigResourceTypeTopic {
-		return checkTopicConfigs(configs)
+		return next, checkTopicConfigs(next)
 	}
-	for _, name := range slices.Sorted(maps.Keys(configs)) {
-		if err := b.settings.CheckDynamic(name, configs[name], e.name == ""); err != nil {
-			return refuse(kerr.InvalidRequest, "%v", err)
+	for _, name := range slices.Sorted(maps.Keys(next)) {
+		if err := b.settings.CheckDynamic(name, next[name], e.name == ""); err != nil {
+			return nil, refuse(kerr.InvalidRequest, "%v", err)
 		}
 	}
-	return nil
+	if e.name == "" {
+		return next, nil
+	}
+	if err := b.settings.CheckListeners(now, next); err != nil {
+		return nil, refuse(kerr.InvalidRequest, "%v", err)
+	}
+	plain, stored, err := b.settings.Seal(now, next)
+	if err != nil {
+		return nil, refuse(kerr.InvalidConfig, "%v", err)
+	}
+	after, _ := b.settings.With(plain, nil)
+	if _, err := b.settings.ReadStores(after); err != nil {
+		return nil, refuse(kerr.InvalidRequest, "%v", err)
+	}
+	return stored, nil
 }
 
 // changeConfigs writes what an entity sets and tells all brokers of it by a notification.
@@ -306,7 +320,7 @@ func (b *Broker) changeConfigs(ctx context.Context, e entity, validateOnly bool,
 		if err != nil {
 			return err
 		}
-		if err := b.check(e, next); err != nil || validateOnly {
+		if next, err = b.check(e, now, next); err != nil || validateOnly {
 			return err
 		}
 		err = b.writeConfigs(ctx, path, next, version)
@@ -321,7 +335,7 @@ func (b *Broker) changeConfigs(ctx context.Context, e entity, validateOnly bool,
 			return err
 		}
 		if e.kind == kmsg.ConfigResourceTypeBroker {
-			return b.loadConfigs(ctx) // who asks next sees it
+			return b.followConfigs(ctx, e) // who asks next sees it
 		}
 		return nil
 	}

@@ -81,8 +81,11 @@ func (b *Broker) load(ctx context.Context, dirs *log.Dirs) error {
 		return fmt.Errorf("read users, clients and ips: %w", err)
 	}
 	b.limitsChanged()
-	if err := b.loadConfigs(ctx); err != nil {
+	if err := errors.Join(b.resealPasswords(ctx), b.loadConfigs(ctx)); err != nil {
 		return fmt.Errorf("read the broker's configuration: %w", err)
+	}
+	if err := b.settings.Begin(b.values()); err != nil {
+		return err
 	}
 	if b.acls != nil {
 		if err := b.acls.Load(ctx); err != nil {

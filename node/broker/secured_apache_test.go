@@ -23,7 +23,7 @@ func TestApachesToolsOnSecuredBrokers(t *testing.T) {
 		t.Skip("starts JVMs")
 	}
 	libs := need.Kafka(t, need.Kafka3)
-	s := newSecured(t, 3, "")
+	s := newSecured(t, 3, "password.encoder.secret="+encoderSecret+"\n")
 	tool := func(input, class string, args ...string) string {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -76,6 +76,7 @@ ssl.truststore.location=%s
 	tool("3\n4\n", "kafka.tools.ConsoleProducer", fmt.Sprintf("--bootstrap-server=127.0.0.1:%d", s.ports["SCRAM"][1]), "--producer.config", client, "--topic", "tools-1")
 	s.consume(t, "tools-1", 5)
 	s.toolTokens(t, tool, client)
+	s.toolStores(t, tool)
 
 	// Quotas and credentials by way of the broker.
 	tool("", configs, bootstrap, "--alter", "--entity-type", "users", "--entity-name", "hal", "--entity-type", "clients", "--entity-default",

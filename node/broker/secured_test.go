@@ -122,7 +122,7 @@ type securedCluster struct {
 func newSecured(t testing.TB, brokers int, more string) *securedCluster {
 	t.Helper()
 	s := &securedCluster{authority: newAuthority(t, t.TempDir()), ports: map[string]map[int32]int{}}
-	store := s.issue(pkix.Name{CommonName: "broker", Organization: []string{"kdrill"}})
+	store := s.issue(brokerName)
 	names := []string{"INTERNAL", "SCRAM", "MUTUAL", "SIMPLE"}
 	ports := freeport.Find(t, len(names)*brokers)
 	for i, name := range names {
@@ -234,7 +234,7 @@ func TestSecuredBrokers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts four processes")
 	}
-	s := newSecured(t, 3, "")
+	s := newSecured(t, 3, "password.encoder.secret="+encoderSecret+"\n")
 	t.Run("brokers replicate by SCRAM over TLS", s.testReplication)
 	t.Run("passwords change while brokers run", s.testPasswords)
 	t.Run("PLAIN", s.testPlain)
@@ -244,6 +244,8 @@ func TestSecuredBrokers(t *testing.T) {
 	t.Run("access control lists", s.testACLs)
 	t.Run("quotas", s.testQuotas)
 	t.Run("delegation tokens", s.testTokens)
+	t.Run("certificates change while brokers run", s.testStores)
+	t.Run("brokers get certificates of another authority", s.testAnotherAuthority)
 	t.Run("who came in is counted", s.testAuthenticationMetrics)
 	t.Run("no secret is in a log", s.testLogs)
 }
@@ -339,7 +341,7 @@ func (s *securedCluster) testExpiry(t *testing.T) {
 	encrypted := s.trust("")
 	s.awaitPing(t, true, "SCRAM", kgo.DialTLSConfig(encrypted), kgo.SASL(scramAs("frank", "word")))
 	address := fmt.Sprintf("127.0.0.1:%d", s.ports["SCRAM"][1])
-	again, err := wire.Dialer{TLS: encrypted, SASL: scramAs("frank", "word")}.Dial(t.Context(), address, "test")
+	again, err := wire.Dialer{TLS: func() *tls.Config { return encrypted }, SASL: scramAs("frank", "word")}.Dial(t.Context(), address, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -442,7 +444,7 @@ func (s *securedCluster) testLogs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, secret := range []string{"between brokers", "alice's", "bobs", "meow", "secret of all tokens", "stored_key", "PRIVATE KEY"} {
+		for _, secret := range []string{"between brokers", "alice's", "bobs", "meow", "secret of all tokens", "stored_key", "PRIVATE KEY", storePassword, encoderSecret, "encryptedPassword"} {
 			if bytes.Contains(text, []byte(secret)) {
 				t.Errorf("the log of broker %d holds %q", id, secret)
 			}

@@ -97,6 +97,10 @@ func (c *testCluster) testRefusedStarts(t *testing.T) {
 	if said := refused(t, base+"broker.id=9\nlog.dirs="+data); !strings.Contains(said, "another process holds") {
 		t.Errorf("log directory of a running broker: %q", said)
 	}
+	secured := strings.Replace(base, "PLAINTEXT://", "SSL://", 1) + "broker.id=9\nlog.dirs=" + t.TempDir() + "\nssl.keystore.type=PEM\nssl.keystore.location=/proc/none"
+	if said := refused(t, secured); !strings.Contains(said, "server.properties:7: ssl.keystore.location: open /proc/none") {
+		t.Errorf("key store that is not there: %q", said)
+	}
 	foreign := t.TempDir()
 	if err := os.WriteFile(filepath.Join(foreign, "meta.properties"), []byte("version=0\nbroker.id=9\ncluster.id=AAAAAAAAAAAAAAAAAAAAAA\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -15,8 +15,8 @@ import (
 
 // Dialer connects to brokers of one listener.
 type Dialer struct {
-	TLS  *tls.Config    // nil: plain text
-	SASL sasl.Mechanism // nil: none
+	TLS  func() *tls.Config // what a new connection follows; nil: plain text
+	SASL sasl.Mechanism     // nil: none
 }
 
 // Dial connects to a broker without TLS or SASL.
@@ -49,7 +49,7 @@ func (d Dialer) Dial(ctx context.Context, address, clientID string) (*Client, er
 }
 
 func (d Dialer) secure(ctx context.Context, conn net.Conn, address string) (net.Conn, error) {
-	config := d.TLS
+	config := d.TLS()
 	if config.ServerName == "" {
 		host, _, err := net.SplitHostPort(address)
 		if err != nil {

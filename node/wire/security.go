@@ -16,7 +16,8 @@ const Anonymous = "User:ANONYMOUS"
 
 // Security is how the connections of a listener are protected, and how their peers prove who they are.
 type Security struct {
-	TLS *tls.Config // nil: plain text
+	// TLS is what a new connection follows: it may change from one to the next. nil: plain text.
+	TLS func() *tls.Config
 	// Identify names the principal at the other end of a TLS connection, for listeners without SASL.
 	Identify func(tls.ConnectionState) (principal string, err error)
 	// SASL begins the authentication of a connection; nil where none is asked for.
@@ -66,7 +67,7 @@ func (s *Server) secure(ctx context.Context, conn net.Conn, info *ConnInfo) (net
 	}
 	limit, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
-	secured := tls.Server(conn, s.Security.TLS)
+	secured := tls.Server(conn, s.Security.TLS())
 	if err := secured.HandshakeContext(limit); err != nil {
 		s.authenticated(false)
 		s.delay(ctx)

@@ -109,3 +109,12 @@ class WordCount {
         return counts;
     }
 }
+
+/** Prints passwords as brokers keep them in ZooKeeper, or what such texts say: encode|decode secret cipher passwords... */
+class Passwords {
+    public static void main(String[] args) throws Exception {
+        var encoder = org.apache.kafka.security.PasswordEncoder.encrypting(new org.apache.kafka.common.config.types.Password(args[1]), null, args[2], 256, 4096);
+        for (String text : Arrays.copyOfRange(args, 3, args.length))
+            System.out.println(args[0].equals("encode") ? encoder.encode(new org.apache.kafka.common.config.types.Password(text)) : encoder.decode(text).value());
+    }
+}

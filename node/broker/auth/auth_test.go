@@ -231,7 +231,7 @@ func plainListener(t *testing.T, more props) *Listener {
 		"sasl.enabled.mechanisms": "PLAIN, SCRAM-SHA-256", "sasl.jaas.config": "x required;", "plain.sasl.jaas.config": `org.apache.kafka.common.security.plain.PlainLoginModule required user_u="p" user_v="q";`,
 	}
 	maps.Copy(p, more)
-	return ReadListener("SASL_PLAINTEXT", p, func(key, format string, args ...any) { t.Errorf(key+": "+format, args...) })
+	return ReadListener("SASL_PLAINTEXT", false, p, func(key, format string, args ...any) { t.Errorf(key+": "+format, args...) })
 }
 
 // conversation replays requests; each answer is its error code, and "closed" if the connection ends.

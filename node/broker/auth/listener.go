@@ -3,9 +3,9 @@ package auth
 import (
 	"crypto/tls"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"kdrill/node/wire"
@@ -29,10 +29,12 @@ const (
 
 func isScram(mechanism string) bool { return mechanism == ScramSHA256 || mechanism == ScramSHA512 }
 
-// Listener is how the peers of one listener prove who they are.
+// Listener is how the peers of one listener prove who they are. It is made by [ReadListener]; nothing of it changes but its
+// key and trust store, which [Listener.Use] exchanges.
 type Listener struct {
-	Protocol   string      // PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL
-	tls        *tls.Config // nil: plain text
+	Protocol   string    // PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL
+	tls        *tlsRules // nil: plain text
+	stores     atomic.Pointer[Stores]
 	rules      Rules
 	mechanisms []string
 	users      map[string]string        // of PLAIN, with their passwords
@@ -41,11 +43,14 @@ type Listener struct {
 	delay      time.Duration
 }
 
-func usesTLS(protocol string) bool  { return protocol == "SSL" || protocol == "SASL_SSL" }
+// UsesTLS says whether the connections of a listener with this security protocol are encrypted.
+func UsesTLS(protocol string) bool { return protocol == "SSL" || protocol == "SASL_SSL" }
+
 func usesSASL(protocol string) bool { return strings.HasPrefix(protocol, "SASL_") }
 
-// ReadListener reads what concerns one listener. reject is told of each wrong property.
-func ReadListener(protocol string, p Properties, reject func(key, format string, args ...any)) *Listener {
+// ReadListener reads what concerns one listener, but for its key and trust store; between is whether brokers connect to
+// each other by it. reject is told of each wrong property.
+func ReadListener(protocol string, between bool, p Properties, reject func(key, format string, args ...any)) *Listener {
 	l := &Listener{
 		Protocol: protocol, users: map[string]string{}, lifetimes: map[string]time.Duration{},
 		maxReceive: number(p.Text("sasl.server.max.receive.size")), delay: millis(p.Text("connection.failed.authentication.delay.ms")),
@@ -55,8 +60,8 @@ func ReadListener(protocol string, p Properties, reject func(key, format string,
 	if l.rules, err = ParseRules(p.Text("ssl.principal.mapping.rules")); err != nil {
 		refuse(wrong("ssl.principal.mapping.rules", "%w", err))
 	}
-	if usesTLS(protocol) {
-		l.tls, err = serverTLS(protocol, p)
+	if UsesTLS(protocol) {
+		l.tls, err = readTLS(protocol, between, p)
 		refuse(err)
 	}
 	if usesSASL(protocol) {
@@ -132,7 +137,10 @@ func readLogin(p Properties, mechanism string) (login, error) {
 
 // Security is what a server of the listener follows.
 func (l *Listener) Security(lookup Lookup) wire.Security {
-	s := wire.Security{TLS: l.tls, FailureDelay: l.delay}
+	s := wire.Security{FailureDelay: l.delay}
+	if l.tls != nil {
+		s.TLS = l.accepting
+	}
 	if usesSASL(l.Protocol) {
 		s.MaxReceive = l.maxReceive
 		s.SASL = func(info *wire.ConnInfo) wire.Authenticator {
@@ -157,65 +165,6 @@ func (l *Listener) identify(state tls.ConnectionState) (string, error) {
 		return "", err
 	}
 	return "User:" + name, nil
-}
-
-// serverTLS reads ssl.* for the side that accepts connections. With SASL certificates of clients are only asked for
-// where the listener's own ssl.client.auth says so (KIP-684).
-func serverTLS(protocol string, p Properties) (*tls.Config, error) {
-	certificate, err := keyStore(p)
-	if err != nil {
-		return nil, err
-	}
-	if certificate == nil {
-		return nil, wrong("ssl.keystore.location", "a listener with %s needs a certificate: set ssl.keystore.location and ssl.keystore.type=PEM, or ssl.keystore.key and ssl.keystore.certificate.chain", protocol)
-	}
-	config := &tls.Config{Certificates: []tls.Certificate{*certificate}}
-	if err := limits(config, p); err != nil {
-		return nil, err
-	}
-	if config.ClientCAs, err = trustStore(p); err != nil {
-		return nil, err
-	}
-	wanted := p.Text("ssl.client.auth")
-	if usesSASL(protocol) {
-		wanted = p.Own("ssl.client.auth")
-	}
-	switch wanted {
-	case "required":
-		config.ClientAuth = tls.RequireAndVerifyClientCert
-	case "requested":
-		config.ClientAuth = tls.VerifyClientCertIfGiven
-	}
-	return config, nil
-}
-
-// limits reads which versions and ciphers are allowed.
-func limits(config *tls.Config, p Properties) error {
-	versions := map[string]uint16{"TLSv1": tls.VersionTLS10, "TLSv1.1": tls.VersionTLS11, "TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}
-	for item := range strings.SplitSeq(p.Text("ssl.enabled.protocols"), ",") {
-		name := strings.TrimSpace(item)
-		v, ok := versions[name]
-		if !ok {
-			return wrong("ssl.enabled.protocols", "%q is none of TLSv1, TLSv1.1, TLSv1.2, TLSv1.3", name)
-		}
-		if config.MinVersion == 0 || v < config.MinVersion {
-			config.MinVersion = v
-		}
-		config.MaxVersion = max(config.MaxVersion, v)
-	}
-	for item := range strings.SplitSeq(p.Text("ssl.cipher.suites"), ",") {
-		name := strings.TrimSpace(item)
-		if name == "" {
-			continue
-		}
-		suites := tls.CipherSuites()
-		i := slices.IndexFunc(suites, func(s *tls.CipherSuite) bool { return s.Name == name })
-		if i < 0 {
-			return wrong("ssl.cipher.suites", "%q is no cipher suite that is supported here", name)
-		}
-		config.CipherSuites = append(config.CipherSuites, suites[i].ID)
-	}
-	return nil
 }
 
 // first is the first value that is there.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"kdrill/node/broker/auth"
 )
 
 // The properties that limit replication, in bytes a second. They exist only in /config/brokers, not in server.properties.
@@ -58,7 +60,7 @@ func (v Values) Dynamic(name string) bool {
 		return true
 	}
 	if strings.HasPrefix(name, ownPrefix) {
-		return slices.Contains(ofListeners(), base(name))
+		return slices.Contains(ofListeners(), base(name)) || isOfStores(name)
 	}
 	if _, ok := slices.BinarySearch(dynamic(), name); ok {
 		return true
@@ -93,6 +95,8 @@ func (v Values) CheckDynamic(name, value string, all bool) error {
 		return fmt.Errorf("%s is a listener's: those are read when the broker starts: edit server.properties and restart it", name)
 	case own && all:
 		return fmt.Errorf("%s is a listener's: set it for each broker, not for all", name)
+	case slices.Contains(auth.Renewable(), name):
+		return fmt.Errorf("%s can be updated dynamically only for one listener: set listener.name.NAME.%s", name, name)
 	case !known:
 		return nil
 	case !v.Dynamic(name):
@@ -148,6 +152,13 @@ func (v Values) Dynamics() map[string]string {
 	}
 	maps.Copy(all, v.broker)
 	return all
+}
+
+// Loggable are Dynamics without passwords.
+func (v Values) Loggable() map[string]string {
+	configs := v.Dynamics()
+	maps.DeleteFunc(configs, func(name, _ string) bool { return v.isPassword(name) })
+	return configs
 }
 
 // layer is one place that gives properties values.

@@ -11,9 +11,10 @@ import (
 func (s *Settings) readSecurity(file *config.File) {
 	s.Security = map[string]*auth.Listener{}
 	for _, l := range s.Listeners {
-		s.Security[l.Name] = auth.ReadListener(l.Protocol, scope{s.Values, l.Name}, file.Reject)
-		if l.Name == s.InterBrokerListener {
-			s.Dialer = auth.ReadDialer(l.Protocol, scope{s.Values, l.Name}, file.Reject)
+		between := l.Name == s.InterBrokerListener
+		s.Security[l.Name] = auth.ReadListener(l.Protocol, between, scope{s.Values, l.Name}, file.Reject)
+		if between {
+			s.Dialer = auth.ReadDialer(s.Security[l.Name], scope{s.Values, l.Name}, file.Reject)
 		}
 	}
 	if name := s.Text("authorizer.class.name"); name != "" && name != ACLAuthorizer {
@@ -34,12 +35,25 @@ const ownPrefix = "listener.name."
 
 func (s scope) own(key string) string { return ownPrefix + strings.ToLower(s.listener) + "." + key }
 
+// find returns what only this listener has.
+func (s scope) find(key string) (value string, ok bool) {
+	for _, l := range s.layers() {
+		if value, ok = l.values[s.own(key)]; ok {
+			break
+		}
+	}
+	return value, ok
+}
+
 // Own returns what only this listener has, "" if nothing.
-func (s scope) Own(key string) string { return s.file[s.own(key)] }
+func (s scope) Own(key string) string {
+	value, _ := s.find(key)
+	return value
+}
 
 // Key is the property that [scope.Text] takes a value from.
 func (s scope) Key(key string) string {
-	if s.Has(s.own(key)) {
+	if _, ok := s.find(key); ok {
 		return s.own(key)
 	}
 	return key
@@ -47,7 +61,7 @@ func (s scope) Key(key string) string {
 
 // Text returns the listener's own value, else the broker's, "" if there is none.
 func (s scope) Text(key string) string {
-	if own, ok := s.file[s.own(key)]; ok {
+	if own, ok := s.find(key); ok {
 		return own
 	}
 	if _, ok := s.table.Find(key); !ok { // of one mechanism: only listeners have such

@@ -26,6 +26,8 @@ type Settings struct {
 	LogDirs             []string
 	HTTP                string // host:port of /metrics and /healthz, empty for none
 	ZooKeeper           ZooKeeper
+
+	storeless error // what is wrong with the stores that the file names; /config/brokers may name others
 }
 
 // Listener is one address of a broker.
@@ -47,7 +49,8 @@ type ZooKeeper struct {
 	ConnectionTimeout time.Duration
 }
 
-// Load reads server.properties. The error holds everything that is wrong with it, one line each.
+// Load reads server.properties. The error holds everything that is wrong with it, one line each. If that is only key and
+// trust stores, [Settings.Begin] says so, since ZooKeeper may name others.
 func Load(path string) (*Settings, error) {
 	file, err := config.Load(path)
 	if err != nil {
@@ -75,8 +78,10 @@ func read(file *config.File) (*Settings, error) {
 	if class := s.Text("replica.selector.class"); class != "" && class != rackSelector {
 		file.Reject("replica.selector.class", "%q: there is only %s", class, rackSelector)
 	}
-	if err := file.Err(); err != nil {
-		return nil, err
+	wrong := file.Err() != nil
+	s.readStores(s.Values, file.Reject)
+	if s.storeless = file.Err(); wrong {
+		return nil, s.storeless
 	}
 	return s, nil
 }

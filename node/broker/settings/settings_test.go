@@ -13,7 +13,17 @@ import (
 )
 
 // load reads properties that follow the least a broker needs, which are lines 1 and 2.
+// load reads properties as a broker does that ZooKeeper has nothing for.
 func load(t testing.TB, lines ...string) (*Settings, error) {
+	t.Helper()
+	s, err := loaded(t, lines...)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Begin(s.Values)
+}
+
+func loaded(t testing.TB, lines ...string) (*Settings, error) {
 	t.Helper()
 	text := "broker.id=1\nzookeeper.connect=zoo1:2181,zoo2\n" + strings.Join(lines, "\n") + "\n"
 	file, err := config.Parse("server.properties", []byte(text))
