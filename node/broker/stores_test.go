@@ -139,6 +139,16 @@ func (s *securedCluster) testStores(t *testing.T) {
 		t.Errorf("the client that was connected all the time: %v", err)
 	}
 	s.testStoreWithPassword(t, id)
+	var back []kadm.AlterConfig
+	for _, name := range []string{location, "ssl.keystore.type", "ssl.keystore.password"} {
+		back = append(back, kadm.AlterConfig{Op: kadm.DeleteConfig, Name: "listener.name.mutual." + name})
+	}
+	if answer, err := s.admin(t).AlterBrokerConfigs(t.Context(), back, id); err != nil || answer[0].Err != nil {
+		t.Fatal(answer, err)
+	}
+	if got := s.shown(t, id, "MUTUAL"); !got.Equal(first) {
+		t.Error("what server.properties names is not shown again")
+	}
 }
 
 // refuseStores sets what cannot be used, and sees that it changes nothing.

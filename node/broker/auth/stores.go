@@ -25,11 +25,15 @@ func wrong(key, format string, args ...any) error { return &mistake{key, fmt.Err
 // keyStore reads ssl.keystore.*: the certificate that a side shows, nil if none is configured.
 func keyStore(p Properties) (*tls.Certificate, error) {
 	key, chain, location := p.Text("ssl.keystore.key"), p.Text("ssl.keystore.certificate.chain"), p.Text("ssl.keystore.location")
+	if err := oneSource(p, "ssl.keystore", "ssl.keystore.key", key+chain); err != nil {
+		return nil, err
+	}
 	switch {
-	case key != "" || chain != "":
-		if !isPEM(p, "ssl.keystore.type") {
-			return nil, wrong("ssl.keystore.key", "needs ssl.keystore.type=PEM")
-		}
+	case key == "" && chain != "":
+		return nil, wrong("ssl.keystore.certificate.chain", "goes with ssl.keystore.key, which is not set")
+	case key != "" && chain == "":
+		return nil, wrong("ssl.keystore.key", "goes with ssl.keystore.certificate.chain, which is not set")
+	case key != "":
 		c, err := certs.FromPEM(certs.Flow(chain), certs.Flow(key), p.Text("ssl.key.password"))
 		if err != nil {
 			return nil, wrong("ssl.keystore.key", "%w", err)
@@ -59,11 +63,11 @@ func keyStore(p Properties) (*tls.Certificate, error) {
 // trustStore reads ssl.truststore.*: whose certificates are believed, nil if none is configured.
 func trustStore(p Properties) (*x509.CertPool, error) {
 	location, given := p.Text("ssl.truststore.location"), p.Text("ssl.truststore.certificates")
+	if err := oneSource(p, "ssl.truststore", "ssl.truststore.certificates", given); err != nil {
+		return nil, err
+	}
 	switch {
 	case given != "":
-		if !isPEM(p, "ssl.truststore.type") {
-			return nil, wrong("ssl.truststore.certificates", "needs ssl.truststore.type=PEM")
-		}
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(certs.Flow(given)) {
 			return nil, wrong("ssl.truststore.certificates", "holds no certificate")
@@ -84,6 +88,22 @@ func trustStore(p Properties) (*x509.CertPool, error) {
 		return nil, wrong("ssl.truststore.location", "%w", err)
 	}
 	return pool, nil
+}
+
+// oneSource says what contradicts itself in where a store comes from, as Kafka does: a file, or what property gives.
+func oneSource(p Properties, store, property, given string) error {
+	pem, password := isPEM(p, store+".type"), p.Text(store+".password")
+	switch {
+	case given != "" && !pem:
+		return wrong(property, "needs %s.type=PEM", store)
+	case given != "" && p.Text(store+".location") != "":
+		return wrong(property, "excludes %s.location: set only one of them", store)
+	case password != "" && pem:
+		return wrong(store+".password", "excludes %s.type=PEM: only a private key in it may have a password, ssl.key.password", store)
+	case password != "" && p.Text(store+".location") == "":
+		return wrong(store+".password", "is the password of %s.location, which is not set", store)
+	}
+	return nil
 }
 
 // readStore reads a store's file. As at Kafka PEM has to be named as such; Java tells the other types apart itself.

@@ -88,6 +88,11 @@ func TestStores(t *testing.T) {
 		"set ssl.key.password":                          {"ssl.keystore.type": "PEM", "ssl.keystore.location": filepath.Join(dir, "enc.pem")},
 		"ssl.key.password: the password does not open":  {"ssl.keystore.type": "PEM", "ssl.keystore.location": filepath.Join(dir, "enc.pem"), "ssl.key.password": "wrong"},
 		"ssl.keystore.password: the password does not":  {"ssl.keystore.location": filepath.Join(dir, "k.jks"), "ssl.keystore.password": "wrong"},
+		"excludes ssl.keystore.location":                {"ssl.keystore.type": "PEM", "ssl.keystore.location": pemFile, "ssl.keystore.key": keyPEM, "ssl.keystore.certificate.chain": certPEM},
+		"goes with ssl.keystore.certificate.chain":      {"ssl.keystore.type": "PEM", "ssl.keystore.key": keyPEM},
+		"goes with ssl.keystore.key":                    {"ssl.keystore.type": "PEM", "ssl.keystore.certificate.chain": certPEM},
+		"excludes ssl.keystore.type=PEM":                {"ssl.keystore.type": "PEM", "ssl.keystore.location": pemFile, "ssl.keystore.password": "store"},
+		"is the password of ssl.keystore.location":      {"ssl.keystore.password": "store"},
 		"ssl.keystore.key: needs ssl.keystore.type=PEM": {"ssl.keystore.key": keyPEM, "ssl.keystore.type": "JKS"},
 	} {
 		if _, err := keyStore(p); err == nil || !strings.Contains(err.Error(), want) {

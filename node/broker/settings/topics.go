@@ -52,22 +52,34 @@ func (v Values) DescribeTopic(overrides map[string]string) []Entry {
 func (v Values) DescribeBroker() []Entry {
 	var entries []Entry
 	for _, d := range slices.Concat(v.table, throttles(), v.owned()) {
-		e := Entry{Definition: d, ReadOnly: !v.Dynamic(d.Name)}
-		for _, l := range v.layers() {
-			if value, ok := l.values[d.Name]; ok {
-				e.Synonyms = append(e.Synonyms, Synonym{d.Name, &value, l.source})
-			}
+		of := d.Name // the broker's, of which a listener may have its own
+		if strings.HasPrefix(of, ownPrefix) {
+			of, _ = v.ownName(of)
 		}
+		e := Entry{Definition: d, Synonyms: v.given(d.Name, of), ReadOnly: !v.Dynamic(d.Name)}
 		if len(e.Synonyms) == 0 && slices.ContainsFunc(throttles(), func(t Definition) bool { return t.Name == d.Name }) {
 			continue
 		}
-		if !strings.HasPrefix(d.Name, ownPrefix) && (d.Default != nil || len(e.Synonyms) == 0) {
-			e.Synonyms = append(e.Synonyms, Synonym{d.Name, d.Default, kmsg.ConfigSourceDefaultConfig})
+		if d.Default != nil || len(e.Synonyms) == 0 {
+			e.Synonyms = append(e.Synonyms, Synonym{of, d.Default, kmsg.ConfigSourceDefaultConfig})
 		}
 		e.Value, e.Source = e.Synonyms[0].Value, e.Synonyms[0].Source
 		entries = append(entries, e)
 	}
 	return entries
+}
+
+// given are the values that a property has been given, the strongest first, and behind it, source by source as Kafka lists
+// them, those of what applies without it.
+func (v Values) given(name, without string) (found []Synonym) {
+	for _, l := range v.layers() {
+		for _, n := range slices.Compact([]string{name, without}) {
+			if value, ok := l.values[n]; ok && (n == name || len(found) > 0) {
+				found = append(found, Synonym{n, &value, l.source})
+			}
+		}
+	}
+	return found
 }
 
 // owned are the properties that single listeners were given.
