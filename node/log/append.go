@@ -66,9 +66,12 @@ func (l *Log) AppendLeader(batches []byte, leaderEpoch int32, origin Origin) (Ap
 	return a, err
 }
 
-// AppendFollower appends what was fetched from the leader, as it is. The first batch has to begin at End.
-func (l *Log) AppendFollower(batches []byte) (Appended, error) {
+// AppendFollower appends what was fetched from the leader of an epoch, as it is, up to the first batch of a later epoch: whoever
+// sent that has become a follower meanwhile, with a history that was not compared with this log's. The first batch has to
+// begin at End.
+func (l *Log) AppendFollower(batches []byte, leaderEpoch int32) (Appended, error) {
 	var list []Batch
+	n := 0
 	for b, err := range Batches(batches) {
 		if err == nil {
 			err = b.check()
@@ -76,8 +79,13 @@ func (l *Log) AppendFollower(batches []byte) (Appended, error) {
 		if err != nil {
 			return Appended{}, fmt.Errorf("replicate %s: %w", l.tp, err)
 		}
+		if b.LeaderEpoch() > leaderEpoch {
+			break
+		}
 		list = append(list, b)
+		n += b.Size()
 	}
+	batches = batches[:n]
 	cfg := l.Config()
 	l.write.Lock()
 	defer l.write.Unlock()

@@ -70,7 +70,7 @@ func TestAFollowerFindsWhereItDiverged(t *testing.T) {
 	leader, follower := openLog(t, openDir(t, t.TempDir()), DefaultConfig()), openLog(t, openDir(t, t.TempDir()), DefaultConfig())
 	lead(t, leader, 0, 3)
 	raw, _ := leader.Read(0, 3, 1<<20, true)
-	if _, err := follower.AppendFollower(raw); err != nil {
+	if _, err := follower.AppendFollower(raw, 2); err != nil {
 		t.Fatal(err)
 	}
 	follower.BeginEpoch(1) // led for a moment, and wrote what nobody copied
@@ -92,7 +92,7 @@ func TestAFollowerFindsWhereItDiverged(t *testing.T) {
 		t.Fatalf("truncated to %d, epoch %d", follower.End(), follower.LastEpoch())
 	}
 	raw, _ = leader.Read(3, 7, 1<<20, true)
-	if _, err := follower.AppendFollower(raw); err != nil {
+	if _, err := follower.AppendFollower(raw, 2); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(contents(t, follower, 0, 1<<20), sequence(0, 7)) || follower.EpochAt(2) != 0 || follower.EpochAt(3) != 2 {

@@ -279,7 +279,7 @@ func TestAFollowerHoldsTheSameBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := follower.AppendFollower(raw); err != nil {
+		if _, err := follower.AppendFollower(raw, 2); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -289,13 +289,33 @@ func TestAFollowerHoldsTheSameBytes(t *testing.T) {
 	if !slices.Equal(leader.epochs, follower.epochs) || follower.LastEpoch() != 2 {
 		t.Fatalf("epochs %v and %v", leader.epochs, follower.epochs)
 	}
-	if _, err := follower.AppendFollower(withOffset(records(0, 1), follower.End()-1)); !errors.Is(err, ErrNotContinuous) {
+	if _, err := follower.AppendFollower(withOffset(records(0, 1), follower.End()-1), 2); !errors.Is(err, ErrNotContinuous) {
 		t.Fatal(err)
 	}
 	bad := withOffset(records(0, 1), follower.End())
 	bad[len(bad)-1]++
-	if _, err := follower.AppendFollower(bad); !errors.Is(err, ErrCorrupt) {
+	if _, err := follower.AppendFollower(bad, 2); !errors.Is(err, ErrCorrupt) {
 		t.Fatal(err)
+	}
+}
+
+func TestAFollowerTakesNothingOfALaterEpoch(t *testing.T) {
+	leader, follower := openLog(t, openDir(t, t.TempDir()), DefaultConfig()), openLog(t, openDir(t, t.TempDir()), DefaultConfig())
+	for epoch := range int32(3) {
+		lead(t, leader, epoch, 2)
+	}
+	raw, err := leader.Read(0, leader.End(), 1<<20, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for epoch, end := range []int64{2, 4, 6} {
+		if _, err := follower.AppendFollower(raw, int32(epoch)); err != nil {
+			t.Fatal(err)
+		}
+		if follower.End() != end || follower.LastEpoch() != int32(epoch) {
+			t.Fatalf("of a leader of epoch %d it has all to %d, the last of epoch %d", epoch, follower.End(), follower.LastEpoch())
+		}
+		raw, _ = leader.Read(end, leader.End(), 1<<20, true)
 	}
 }
 
@@ -309,7 +329,7 @@ func TestAnEmptyFollowerMayBeginInsideABatch(t *testing.T) {
 	if err := l.Reset(7); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.AppendFollower(withOffset(records(5, 5), 5)); err != nil {
+	if _, err := l.AppendFollower(withOffset(records(5, 5), 5), 2); err != nil {
 		t.Fatal(err)
 	}
 	if l.Start() != 7 || l.End() != 10 {

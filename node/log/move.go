@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,7 +89,7 @@ func (f *Future) Copy(most int) (n int, err error) {
 	if err != nil || len(batches) == 0 {
 		return 0, err
 	}
-	_, err = f.next.AppendFollower(batches)
+	_, err = f.next.AppendFollower(batches, math.MaxInt32)
 	return len(batches), err
 }
 

@@ -107,7 +107,7 @@ func TestProducersSurvive(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err = follower.AppendFollower(raw); err != nil {
+				if _, err = follower.AppendFollower(raw, 2); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -108,7 +108,7 @@ func (q *pursuit) change(do func(p *partition) error) error {
 func (q *pursuit) append(part *kmsg.FetchResponseTopicPartition) error {
 	return q.change(func(p *partition) error {
 		if len(part.RecordBatches) > 0 {
-			if _, err := p.log.AppendFollower(part.RecordBatches); err != nil {
+			if _, err := p.log.AppendFollower(part.RecordBatches, q.epoch); err != nil {
 				return fmt.Errorf("append to %s: %w", p, err)
 			}
 			p.traffic.replicatedIn.Add(int64(len(part.RecordBatches)))
