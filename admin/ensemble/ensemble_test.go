@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -28,31 +29,33 @@ func TestConnectStrings(t *testing.T) {
 }
 
 func TestAPathIsReadByOneReaderAndOnceMoreIfItChangedMeanwhile(t *testing.T) {
-	idle := 0
-	q := NewQueue(func() { idle++ })
-	q.Push("/a", "/a", "/b")
-	take := func() string {
-		ctx, stop := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		defer stop()
-		path, _ := q.Next(ctx)
-		return path
-	}
-	if a, b, none := take(), take(), take(); a != "/a" || b != "/b" || none != "" {
-		t.Fatalf("got %q %q %q", a, b, none)
-	}
-	q.Push("/a")
-	if early := take(); early != "" {
-		t.Errorf("%s is read twice at once", early)
-	}
-	q.Done("/b")
-	q.Done("/a")
-	if again := take(); again != "/a" || idle != 0 {
-		t.Errorf("got %q, idle %d", again, idle)
-	}
-	q.Done("/a")
-	if idle != 1 {
-		t.Errorf("idle %d", idle)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		idle := 0
+		q := NewQueue(func() { idle++ })
+		q.Push("/a", "/a", "/b")
+		take := func() string {
+			ctx, stop := context.WithTimeout(t.Context(), time.Second)
+			defer stop()
+			path, _ := q.Next(ctx)
+			return path
+		}
+		if a, b, none := take(), take(), take(); a != "/a" || b != "/b" || none != "" {
+			t.Fatalf("got %q %q %q", a, b, none)
+		}
+		q.Push("/a")
+		if early := take(); early != "" {
+			t.Errorf("%s is read twice at once", early)
+		}
+		q.Done("/b")
+		q.Done("/a")
+		if again := take(); again != "/a" || idle != 0 {
+			t.Errorf("got %q, idle %d", again, idle)
+		}
+		q.Done("/a")
+		if idle != 1 {
+			t.Errorf("idle %d", idle)
+		}
+	})
 }
 
 func TestACredentialIsReadAndNeverShown(t *testing.T) {

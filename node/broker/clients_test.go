@@ -15,7 +15,7 @@ import (
 // kcat runs kcat against all brokers.
 func (c *testCluster) kcat(t *testing.T, input string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	command := exec.CommandContext(ctx, need.Program(t, "kcat", "kcat"), append([]string{"-b", strings.Join(c.seeds(), ",")}, args...)...)
 	var out, errText bytes.Buffer
@@ -27,9 +27,10 @@ func (c *testCluster) kcat(t *testing.T, input string, args ...string) string {
 }
 
 func (c *testCluster) testKcat(t *testing.T) {
-	if out := c.kcat(t, "", "-L"); !strings.Contains(out, "3 brokers") || !strings.Contains(out, `topic "first" with 3 partitions`) {
-		t.Errorf("-L:\n%s", out)
-	}
+	c.eventually("-L lists three brokers and a topic", func() bool {
+		out := c.kcat(t, "", "-L")
+		return strings.Contains(out, "3 brokers") && strings.Contains(out, `topic "first" with 3 partitions`)
+	})
 	c.create(t, "by-kcat", 2, nil)
 	c.kcat(t, "a:1\nb:2\nc:3\n", "-P", "-t", "by-kcat", "-K:", "-z", "gzip", "-X", "acks=all")
 	if out := c.kcat(t, "", "-C", "-t", "by-kcat", "-e", "-K:", "-o", "beginning"); len(strings.Fields(out)) != 3 || !strings.Contains(out, "b:2") {
@@ -53,7 +54,7 @@ func (c *testCluster) testMalformedFrame(t *testing.T) {
 		if _, err := conn.Write([]byte(bytes)); err != nil {
 			t.Fatal(err)
 		}
-		if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		if err := conn.SetReadDeadline(time.Now().Add(ample)); err != nil {
 			t.Fatal(err)
 		}
 		if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil || isTimeout(err) {

@@ -71,6 +71,9 @@ type testCluster struct {
 	brokers      map[int32]*testNode
 }
 
+// ample is more time than anything takes on a machine that is well, however busy it is.
+const ample = 2 * time.Minute
+
 // sessionTimeout is short, so that a killed broker is noticed soon, yet survives a busy machine.
 const sessionTimeout = 2 * time.Second
 
@@ -185,7 +188,7 @@ func (c *testCluster) await(n *testNode) *os.ProcessState {
 	c.t.Helper()
 	select {
 	case <-n.ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(ample):
 		c.t.Fatalf("%s still runs", n.config)
 	}
 	return n.process.ProcessState
@@ -227,7 +230,7 @@ func (c *testCluster) seeds() (addresses []string) {
 func (c *testCluster) client(t testing.TB, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	client, err := kgo.NewClient(append([]kgo.Opt{
-		kgo.SeedBrokers(c.seeds()...), kgo.MetadataMinAge(50 * time.Millisecond), kgo.RetryTimeout(30 * time.Second),
+		kgo.SeedBrokers(c.seeds()...), kgo.MetadataMinAge(50 * time.Millisecond), kgo.RetryTimeout(ample),
 		kgo.RequestTimeoutOverhead(time.Second), kgo.ProduceRequestTimeout(2 * time.Second), // a paused broker must not hold up tests
 	}, opts...)...)
 	if err != nil {
@@ -284,7 +287,7 @@ func (c *testCluster) awaitBrokers(n int) {
 	c.t.Helper()
 	for _, node := range c.brokers {
 		c.eventually(fmt.Sprintf("%s knows %d brokers", node.addr, n), func() bool {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
 			conn, err := wire.Dial(ctx, node.addr, "test")
 			if err != nil {
@@ -320,22 +323,22 @@ func (c *testCluster) awaitISR(t testing.TB, topic string, n int) {
 
 func (c *testCluster) eventually(what string, holds func() bool) {
 	c.t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(ample)
 	for tick := time.NewTicker(20 * time.Millisecond); !holds(); <-tick.C {
 		if time.Now().After(deadline) {
-			c.t.Fatalf("not within a minute: %s", what)
+			c.t.Fatalf("not within %v: %s", ample, what)
 		}
 	}
 }
 
 // fourLetters asks a coordinator for one of its four-letter words.
 func fourLetters(addr, word string) []byte {
-	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
 	if err != nil {
 		return nil
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	_, _ = conn.Write([]byte(word))
 	answer, _ := io.ReadAll(conn)
 	return answer

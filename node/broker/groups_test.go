@@ -98,7 +98,7 @@ func (c *testCluster) testCooperative(t *testing.T) {
 	}
 	produce(t, c.client(t), topic, 100, 200)
 	var records []*kgo.Record
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	for len(records) < 100 && ctx.Err() == nil {
 		for _, client := range []*kgo.Client{first, second, third} {
@@ -144,7 +144,7 @@ func TestAGroupIsFull(t *testing.T) {
 	produce(t, c.client(t), "full", 0, 10)
 	checkOnce(t, poll(t, first, 10), 10)
 	second := member()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	if err := second.PollFetches(ctx).Err(); !errors.Is(err, kerr.GroupMaxSizeReached) {
 		t.Errorf("the second of one: %v", err)

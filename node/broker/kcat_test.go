@@ -46,7 +46,7 @@ type listener struct {
 func (c *testCluster) listen(t *testing.T, heard *listener, group, topic string) {
 	t.Helper()
 	member := exec.Command(need.Program(t, "kcat", "kcat"), "-b", strings.Join(c.seeds(), ","), "-q", "-u", "-G", group,
-		"-X", "auto.offset.reset=earliest", "-X", "session.timeout.ms=3000", "-X", "heartbeat.interval.ms=300", "-X", "topic.metadata.refresh.interval.ms=1000", topic)
+		"-X", "auto.offset.reset=earliest", "-X", "session.timeout.ms=20000", "-X", "heartbeat.interval.ms=300", "-X", "topic.metadata.refresh.interval.ms=1000", topic)
 	var said bytes.Buffer
 	member.Stderr = &said
 	out, err := member.StdoutPipe()

@@ -271,9 +271,9 @@ func (s *securedCluster) awaitPing(t *testing.T, welcome bool, listener string, 
 	t.Helper()
 	for id, port := range s.ports[listener] {
 		s.eventually(fmt.Sprintf("broker %d lets the client in: %v", id, welcome), func() bool {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
-			client := s.client(t, append([]kgo.Opt{kgo.SeedBrokers(fmt.Sprintf("127.0.0.1:%d", port)), kgo.RetryTimeout(time.Second)}, opts...)...)
+			client := s.client(t, append([]kgo.Opt{kgo.SeedBrokers(fmt.Sprintf("127.0.0.1:%d", port)), kgo.RequestTimeoutOverhead(10 * time.Second), kgo.RetryTimeout(time.Second)}, opts...)...)
 			defer client.Close()
 			err := client.Ping(ctx)
 			if !welcome {
@@ -392,7 +392,7 @@ func (s *securedCluster) testKcatSecured(t *testing.T) {
 	s.setPassword(t, "kcat", "meow")
 	s.awaitPing(t, true, "SCRAM", kgo.DialTLSConfig(s.trust("")), kgo.SASL(scramAs("kcat", "meow")))
 	run := func(input string, args ...string) (string, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), ample)
 		defer cancel()
 		command := exec.CommandContext(ctx, need.Program(t, "kcat", "kcat"), append([]string{
 			"-b", fmt.Sprintf("127.0.0.1:%d", s.ports["SCRAM"][1]), "-X", "security.protocol=SASL_SSL", "-X", "sasl.mechanism=SCRAM-SHA-512", "-X", "sasl.username=kcat",

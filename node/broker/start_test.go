@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // refused runs a broker that cannot start, in this process, and returns what it says.
@@ -20,7 +19,7 @@ func refused(t *testing.T, properties string) string {
 	if err := os.WriteFile(path, []byte(properties), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	err := Run(ctx, path, new(bytes.Buffer))
 	if err == nil {

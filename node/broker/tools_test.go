@@ -96,6 +96,7 @@ func (s *tooled) topics(t *testing.T) {
 	s.tool(topicCommand, "--create", "--topic", "passing", "--partitions", "1", "--replication-factor", "1")
 	s.tool(topicCommand, "--delete", "--topic", "passing")
 	s.eventually("passing is gone", func() bool { return !strings.Contains(s.tool(topicCommand, "--list"), "passing") })
+	s.awaitISR(t, "tooled", 3)
 	if out := s.tool(topicCommand, "--describe", "--under-replicated-partitions"); strings.Contains(out, "tooled") {
 		t.Errorf("under-replicated: %s", out)
 	}
@@ -152,7 +153,10 @@ func (s *tooled) reassign(t *testing.T) {
 		return strings.Contains(out, "Reassignment of partition verified-0 is completed.") && strings.Contains(out, "Reassignment of partition verified-1 is completed.")
 	})
 	says(t, s.tool(reassignTool, "--list"), "No partition reassignments found.")
-	says(t, s.tool(topicCommand, "--describe", "--topic", "verified"), "Replicas: 3,1", "Replicas: 1,2")
+	s.eventually("the new replicas are described", func() bool {
+		out := s.tool(topicCommand, "--describe", "--topic", "verified")
+		return strings.Contains(out, "Replicas: 3,1") && strings.Contains(out, "Replicas: 1,2")
+	})
 }
 
 func (s *tooled) elect(t *testing.T) {
@@ -169,7 +173,9 @@ func (s *tooled) transactions(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(t, s.tool(transactions, "list"), "TransactionalId", "told")
-	says(t, s.tool(transactions, "describe", "--transactional-id", "told"), "CompleteCommit")
+	s.eventually("its markers are noted as written", func() bool {
+		return strings.Contains(s.tool(transactions, "describe", "--transactional-id", "told"), "CompleteCommit")
+	})
 	says(t, s.tool(transactions, "describe-producers", "--topic", "tooled", "--partition", "0"), "ProducerId")
 	if out := s.tool(transactions, "find-hanging", "--broker-id", "1"); strings.Contains(out, "tooled") {
 		t.Errorf("a hanging transaction: %s", out)

@@ -40,8 +40,8 @@ func (c *testCluster) transact(ctx context.Context, t *testing.T, topic string) 
 			var err error
 			client, err = kgo.NewClient(
 				kgo.SeedBrokers(c.seeds()...), kgo.TransactionalID(topic), kgo.TransactionTimeout(10*time.Second), kgo.DefaultProduceTopic(topic),
-				kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(50*time.Millisecond), kgo.RetryTimeout(20*time.Second),
-				kgo.RequestTimeoutOverhead(time.Second), kgo.ProduceRequestTimeout(2*time.Second), kgo.RecordDeliveryTimeout(20*time.Second),
+				kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MetadataMinAge(50*time.Millisecond), kgo.RetryTimeout(ample),
+				kgo.RequestTimeoutOverhead(time.Second), kgo.ProduceRequestTimeout(2*time.Second), kgo.RecordDeliveryTimeout(ample),
 			)
 			if err != nil {
 				t.Error(err)
@@ -59,7 +59,7 @@ func (c *testCluster) transact(ctx context.Context, t *testing.T, topic string) 
 }
 
 func transaction(client *kgo.Client, i int) (outcome, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), ample)
 	defer cancel()
 	if err := client.BeginTransaction(); err != nil {
 		return aborted, err
@@ -89,7 +89,7 @@ func (c *testCluster) readCommitted(t *testing.T, topic string) map[int][spread]
 	client := c.client(t, kgo.ConsumeTopics(topic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.KeepControlRecords())
 	seen, next := map[int][spread]int{}, [spread]int64{}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	for p := range spread {
 		for next[p] < ends[p] {
@@ -219,7 +219,7 @@ func TestADecidedTransactionGetsItsMarkersAfterARestartOfAllBrokers(t *testing.T
 	}
 	c.awaitISR(t, transactionsTopic, 3)
 	client := c.client(t, kgo.TransactionalID(id), kgo.DefaultProduceTopic(topic))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	if err := client.BeginTransaction(); err != nil {
 		t.Fatal(err)
@@ -264,10 +264,10 @@ func (c *testCluster) lastOffset(t *testing.T, topic string) int64 {
 
 func (c *testCluster) testDescribeTransactions(t *testing.T, id string) {
 	admin := c.admin(t)
-	all, err := admin.DescribeTransactions(t.Context(), id)
-	if err != nil || all[id].Err != nil || !strings.HasPrefix(all[id].State, "Complete") {
-		t.Errorf("describe: %+v %v", all, err)
-	}
+	c.eventually("the last one is described as complete", func() bool { // its markers are there before that is noted
+		all, err := admin.DescribeTransactions(t.Context(), id)
+		return err == nil && all[id].Err == nil && strings.HasPrefix(all[id].State, "Complete")
+	})
 	if all, err := admin.DescribeTransactions(t.Context(), "nobody"); !errors.Is(errors.Join(err, all["nobody"].Err), kerr.TransactionalIDNotFound) {
 		t.Errorf("describe nobody: %+v %v", all, err)
 	}

@@ -157,7 +157,7 @@ func (p *player) do(client, what string, op proto.Op, body func(*proto.Encoder),
 // expectEnd notes whether the connection ends.
 func (p *player) expectEnd(client string) {
 	c := p.clients[client]
-	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	c.SetReadDeadline(time.Now().Add(time.Minute))
 	n, err := c.Read(make([]byte, 1))
 	p.note("%s: ends: %v", client, n == 0 && err != nil && !strings.Contains(err.Error(), "timeout"))
 }

@@ -197,12 +197,12 @@ func (p *process) mode() string {
 
 // word asks a four-letter word; "" if the node does not answer.
 func (p *process) word(word string) string {
-	conn, err := net.DialTimeout("tcp", p.client, time.Second)
+	conn, err := net.DialTimeout("tcp", p.client, 5*time.Second)
 	if err != nil {
 		return ""
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(2 * time.Second))
+	conn.SetDeadline(time.Now().Add(5 * time.Second))
 	io.WriteString(conn, word)
 	answer, _ := io.ReadAll(conn)
 	return string(answer)
@@ -226,14 +226,18 @@ func (e *ensemble) leader() *process {
 
 func (e *ensemble) follower() *process {
 	e.t.Helper()
-	leader := e.leader()
-	for _, p := range e.nodes {
-		if p != leader && p.mode() == "follower" {
-			return p
+	var found *process
+	eventually(e.t, "there is a follower", func() bool {
+		leader := e.leader()
+		for _, p := range e.nodes {
+			if p != leader && p.mode() == "follower" {
+				found = p
+				return true
+			}
 		}
-	}
-	e.t.Fatal("no follower")
-	return nil
+		return false
+	})
+	return found
 }
 
 func (e *ensemble) addresses() []string {
@@ -260,9 +264,12 @@ type silent struct{}
 
 func (silent) Printf(string, ...any) {}
 
+// ample is more time than anything takes on a machine that is well, however busy it is.
+const ample = 2 * time.Minute
+
 func waitFor(t testing.TB, events <-chan zk.Event, state zk.State) {
 	t.Helper()
-	timeout := time.After(60 * time.Second)
+	timeout := time.After(ample)
 	for {
 		select {
 		case e := <-events:
@@ -277,7 +284,7 @@ func waitFor(t testing.TB, events <-chan zk.Event, state zk.State) {
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(60 * time.Second)
+	deadline := time.After(ample)
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
 	for !ok() {

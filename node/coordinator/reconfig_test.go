@@ -77,10 +77,11 @@ func TestMembersJoinAndLeaveWhileClientsWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stat, err = c.IncrementalReconfig([]string{four.line()}, nil, stat.Mzxid)
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := stat.Mzxid
+	eventually(t, "4 is taken in", func() bool { // a leader that is new has to hear from it first
+		stat, err = c.IncrementalReconfig([]string{four.line()}, nil, before)
+		return err == nil
+	})
 	if event := <-changes; event.Type != zk.EventNodeDataChanged {
 		t.Errorf("%+v", event)
 	}
@@ -97,9 +98,10 @@ func TestMembersJoinAndLeaveWhileClientsWrite(t *testing.T) {
 	five := e.join(5, reconfigurable...)
 	five.start()
 	eventually(t, "5 serves", func() bool { return five.mode() != "" })
-	if _, err := c.IncrementalReconfig([]string{five.server + ":observer;" + five.client}, nil, version); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "5 is taken in", func() bool {
+		_, err := c.IncrementalReconfig([]string{five.server + ":observer;" + five.client}, nil, version)
+		return err == nil
+	})
 	eventually(t, "5 is an observer", func() bool { return five.mode() == "observer" })
 	write()
 
@@ -109,9 +111,10 @@ func TestMembersJoinAndLeaveWhileClientsWrite(t *testing.T) {
 	if leader.id != 1 && leader.id < 4 {
 		leaving = append(leaving, fmt.Sprint(leader.id))
 	}
-	if _, err := c.IncrementalReconfig(nil, leaving, -1); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, strings.Join(leaving, " and ")+" go", func() bool {
+		_, err := c.IncrementalReconfig(nil, leaving, -1)
+		return err == nil
+	})
 	for _, id := range leaving {
 		for _, p := range e.nodes {
 			if fmt.Sprint(p.id) == id {
@@ -212,9 +215,10 @@ func TestAMemberMovesToOtherPorts(t *testing.T) {
 	c, _ := client(t, time.Minute, others[0].client, others[1].client)
 	ports := freeport.Find(t, 3)
 	mover.server, mover.client = fmt.Sprintf("server.%d=127.0.0.1:%d:%d", mover.id, ports[0], ports[1]), fmt.Sprintf("127.0.0.1:%d", ports[2])
-	if _, err := c.IncrementalReconfig([]string{fmt.Sprintf("%s;%d", mover.server, ports[2])}, nil, -1); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "its ports are others", func() bool {
+		_, err := c.IncrementalReconfig([]string{fmt.Sprintf("%s;%d", mover.server, ports[2])}, nil, -1)
+		return err == nil
+	})
 	mover.serving()
 	eventually(t, "nobody is taken at the old port", func() bool {
 		conn, err := net.Dial("tcp", before)

@@ -16,6 +16,9 @@ import (
 	"kdrill/node/layout"
 )
 
+// ample is more time than anything takes on a machine that is well, however busy it is.
+const ample = 2 * time.Minute
+
 // cluster is a set of brokers that have a controller and a session each, but no data: they record what they are told.
 type cluster struct {
 	t        testing.TB
@@ -207,7 +210,7 @@ func (n *node) hang(hung bool) {
 // await blocks until the requests so far fulfil a condition.
 func (n *node) await(t testing.TB, what string, fulfilled func([]kmsg.Request) bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -218,6 +221,13 @@ func (n *node) await(t testing.TB, what string, fulfilled func([]kmsg.Request) b
 		}
 		n.cond.Wait()
 	}
+}
+
+// refuse has deletions fail from now on.
+func (n *node) refuse(code int16) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.failStop = code
 }
 
 func (n *node) forget() {
@@ -271,7 +281,7 @@ func lastLead(requests []kmsg.Request, topic string, id int32) *kmsg.LeaderAndIS
 // await blocks until a znode fulfils a condition; data is nil while it does not exist.
 func (c *cluster) await(path, what string, fulfilled func(data []byte) bool) {
 	c.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(ample)
 	for {
 		exists, _, fired, err := c.zk.ExistsW(path)
 		if err != nil {

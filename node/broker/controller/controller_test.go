@@ -247,7 +247,7 @@ func TestAReplicaThatCannotBeDeletedParksTheDeletionUntilItsBrokerRestarts(t *te
 	c, nodes := three(t)
 	c.createTopic("t1", []int32{1, 2})
 	c.awaitState("t1", 0, seen{1, 0, []int32{1, 2}})
-	nodes[2].failStop = kerr.KafkaStorageError.Code
+	nodes[2].refuse(kerr.KafkaStorageError.Code)
 	c.create(layout.DeleteTopic("t1"), nil)
 	nodes[2].await(t, "delete t1", func(all []kmsg.Request) bool {
 		return slices.ContainsFunc(all, func(req kmsg.Request) bool { _, ok := req.(*kmsg.StopReplicaRequest); return ok })
@@ -483,7 +483,7 @@ func TestAHungBrokerDelaysNobodyElse(t *testing.T) {
 
 func TestAControllerWhoseSessionExpiredWritesNothingAndStandsAgain(t *testing.T) {
 	c := newCluster(t)
-	old := c.startSession(1, time.Second)
+	old := c.startSession(1, 4*time.Second)
 	c.awaitController(old, 1)
 	next := c.start(2)
 	c.createTopic("t1", []int32{2, 1})

@@ -38,8 +38,8 @@ func zooKeeper(t testing.TB) string {
 	})
 	select {
 	case <-serving.seen:
-	case <-time.After(20 * time.Second):
-		t.Fatal("the coordinator does not serve after 20 s")
+	case <-time.After(ample):
+		t.Fatal("the coordinator does not serve")
 	}
 	return fmt.Sprintf("127.0.0.1:%d", port)
 }
@@ -73,8 +73,8 @@ func connect(t testing.TB, address string, timeout time.Duration, dial zk.Dialer
 	for conn.State() != zk.StateHasSession {
 		select {
 		case <-events:
-		case <-time.After(20 * time.Second):
-			t.Fatalf("no session with the coordinator at %s within 20 s", address)
+		case <-time.After(ample):
+			t.Fatalf("no session with the coordinator at %s", address)
 		}
 	}
 	return conn
