@@ -83,8 +83,8 @@ func TestARollingRestartThatCannotGoOnSaysWhy(t *testing.T) {
 	// Only broker-2 has the last records, and it is away.
 	c.Run("kill", "broker-1")
 	told("broker-1 is out of sync", func(e cluster.Event) bool { return e.Kind == "isr" && strings.HasPrefix(e.Note, "broker-1 is out") })
-	_, said, err := c.Try("restart", "broker-2", "coordinator-1", "--timeout", "3s")
-	want := "kdrill: broker-2, coordinator-1 were not restarted: broker-2 is needed for orders/0, still after 3s: see kdrill ps and kdrill topics; kdrill restart broker-2, alone, takes it all the same"
+	_, said, err := c.Try("restart", "broker-2", "coordinator-1", "--timeout", "10s")
+	want := "kdrill: broker-2, coordinator-1 were not restarted: broker-2 is needed for orders/0, still after 10s: see kdrill ps and kdrill topics; kdrill restart broker-2, alone, takes it all the same"
 	if err == nil || !strings.Contains(said, want) || !strings.Contains(said, "broker-2 is restarted once it is not needed for orders/0") {
 		t.Errorf("%v: %s", err, said)
 	}

@@ -34,24 +34,29 @@ func (s *securedCluster) allow(t *testing.T, b *kadm.ACLBuilder) {
 	if err != nil || slices.ContainsFunc(made, func(r kadm.CreateACLsResult) bool { return r.Err != nil }) {
 		t.Fatalf("create ACLs: %+v %v", made, err)
 	}
-	s.awaitACLs(t, len(made))
-}
-
-// awaitACLs waits until every broker knows a number of entries at least of those that the test made.
-func (s *securedCluster) awaitACLs(t *testing.T, atLeast int) {
-	t.Helper()
-	want := s.countACLs(t, s.brokers[1].addr)
 	for _, n := range s.brokers {
-		s.eventually("brokers know the same lists", func() bool {
-			if got := s.countACLs(t, n.addr); got > want {
-				want = got
-			}
-			return want >= atLeast && s.countACLs(t, n.addr) == want
+		s.eventually("a broker knows the entries", func() bool {
+			known := s.listACLs(t, n.addr)
+			return !slices.ContainsFunc(made, func(r kadm.CreateACLsResult) bool {
+				return !known[entryOf{r.Type, r.Name, r.Pattern, r.Principal, r.Host, r.Operation, r.Permission}]
+			})
 		})
 	}
 }
 
-func (s *securedCluster) countACLs(t *testing.T, broker string) (count int) {
+// entryOf is an entry of an access control list, with what the list is of.
+type entryOf struct {
+	kind       kmsg.ACLResourceType
+	name       string
+	pattern    kmsg.ACLResourcePatternType
+	principal  string
+	host       string
+	operation  kmsg.ACLOperation
+	permission kmsg.ACLPermissionType
+}
+
+// listACLs are the entries that a broker knows.
+func (s *securedCluster) listACLs(t *testing.T, broker string) map[entryOf]bool {
 	t.Helper()
 	conn, err := wire.Dial(t.Context(), broker, "test")
 	if err != nil {
@@ -65,10 +70,13 @@ func (s *securedCluster) countACLs(t *testing.T, broker string) (count int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	known := map[entryOf]bool{}
 	for _, r := range answer.(*kmsg.DescribeACLsResponse).Resources {
-		count += len(r.ACLs)
+		for _, e := range r.ACLs {
+			known[entryOf{r.ResourceType, r.ResourceName, r.ResourcePatternType, e.Principal, e.Host, e.Operation, e.PermissionType}] = true
+		}
 	}
-	return count
+	return known
 }
 
 // testACLs has alice own what begins with "alice-", bob read one of those topics, and everybody else nothing of it.
