@@ -363,11 +363,14 @@ func TestHistoriesUnderFaultsAreLinearizable(t *testing.T) {
 	<-time.After(200 * time.Millisecond)
 	close(stop)
 	wg.Wait()
-	must[string](t)(setup.Sync("/"))
-	names, _, err := setup.Children("/made")
-	if err != nil {
-		t.Fatal(err)
-	}
+	var names []string
+	eventually(t, "all that was made is listed", func() bool { // its connection may be the last that ends
+		_, err := setup.Sync("/")
+		if err == nil {
+			names, _, err = setup.Children("/made")
+		}
+		return err == nil
+	})
 	there := map[string]bool{}
 	for _, name := range names {
 		there["/made/"+name] = true
@@ -377,6 +380,8 @@ func TestHistoriesUnderFaultsAreLinearizable(t *testing.T) {
 			t.Errorf("%s was acknowledged and is lost", path)
 		}
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.expired > 0 {
 		t.Errorf("%d sessions expired", h.expired)
 	}
