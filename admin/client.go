@@ -30,6 +30,7 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.patience = max(p.deadline, commandPatience)
 	c := &Client{cfg: cfg, peers: p, prober: cfg.prober()}
 	if _, err := p.metadata(ctx, []string{}); err != nil {
 		p.close()
@@ -37,6 +38,10 @@ func Dial(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	return c, nil
 }
+
+// commandPatience is how long a command waits for the first broker that answers it. Others are asked meanwhile: only where
+// none answers does it take that long. An observer, which asks again anyway, says so sooner.
+const commandPatience = 5 * time.Second
 
 // Close ends all connections.
 func (c *Client) Close() { c.peers.close() }

@@ -126,7 +126,7 @@ func observe(t testing.TB, cfg Config, interest Interest) *Observer {
 // await returns the first snapshot that holds.
 func await(t testing.TB, o *Observer, what string, holds func(*Snapshot) bool) *Snapshot {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(2 * time.Minute)
 	var last *Snapshot
 	for {
 		select {

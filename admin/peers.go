@@ -22,7 +22,8 @@ import (
 // looks elsewhere, so one that hangs costs its own deadline and nothing else. Safe for concurrent use.
 type peers struct {
 	opts     []kgo.Opt
-	deadline time.Duration
+	deadline time.Duration // of a question to one broker
+	patience time.Duration // of a question that any broker can answer
 	hedge    time.Duration
 
 	bootstrap []string
@@ -47,7 +48,7 @@ func newPeers(c Config) (*peers, error) {
 	versions := kversion.Stable()
 	versions.SetMaxKeyVersion(offsetFetch, 9)
 	return &peers{
-		opts: append(opts, kgo.MaxVersions(versions)), deadline: c.Deadline, hedge: c.Hedge, bootstrap: c.Bootstrap,
+		opts: append(opts, kgo.MaxVersions(versions)), deadline: c.Deadline, patience: c.Deadline, hedge: c.Hedge, bootstrap: c.Bootstrap,
 		byAddr: map[string]*kgo.Client{}, known: map[int32]endpoint{},
 	}, nil
 }
@@ -59,8 +60,8 @@ func (p *peers) client(addr string) (*kgo.Client, error) {
 		return cl, nil
 	}
 	cl, err := kgo.NewClient(append(slices.Clone(p.opts),
-		kgo.SeedBrokers(addr), kgo.DialTimeout(p.deadline), kgo.RequestTimeoutOverhead(p.deadline),
-		kgo.RequestRetries(0), kgo.RetryTimeout(p.deadline),
+		kgo.SeedBrokers(addr), kgo.DialTimeout(p.patience), kgo.RequestTimeoutOverhead(p.patience),
+		kgo.RequestRetries(0), kgo.RetryTimeout(p.patience),
 	)...)
 	if err != nil {
 		return nil, err
@@ -78,22 +79,26 @@ func (p *peers) close() {
 	clear(p.byAddr)
 }
 
-// ask sends one request that changes nothing to the broker at addr and gives it the deadline. If the connection turns
-// out to be dead, another one is tried within that time.
+// ask sends one request that changes nothing to the broker at addr and gives it the deadline.
 func (p *peers) ask(ctx context.Context, addr string, req kmsg.Request) (kmsg.Response, error) {
+	return p.askFor(ctx, p.deadline, addr, req)
+}
+
+// askFor is ask with another limit. If the connection turns out to be dead, another one is tried within that time.
+func (p *peers) askFor(ctx context.Context, limit time.Duration, addr string, req kmsg.Request) (kmsg.Response, error) {
 	begun := time.Now()
-	resp, err := p.askWithin(ctx, p.deadline, addr, req)
+	resp, err := p.askWithin(ctx, limit, addr, req)
 	dead := func() bool {
 		return err != nil && ctx.Err() == nil && kgo.IsRetryableBrokerErr(errors.Unwrap(err)) && !errors.Is(err, syscall.ECONNREFUSED)
 	}
-	if left := p.deadline - time.Since(begun); dead() && left > 0 {
+	if left := limit - time.Since(begun); dead() && left > 0 {
 		resp, err = p.askWithin(ctx, left, addr, req)
 	}
-	// The client gives up a connection that is silent for the deadline; that may come a moment before our own does.
-	if elapsed := time.Since(begun); dead() && elapsed > p.deadline*9/10 {
-		err = &unansweredError{addr: addr, limit: p.deadline, err: context.DeadlineExceeded}
+	// The client gives up a connection that is silent for long; that may come a moment before our own limit does.
+	if elapsed := time.Since(begun); dead() && elapsed > limit*9/10 {
+		err = &unansweredError{addr: addr, limit: limit, err: context.DeadlineExceeded}
 	} else if e, ok := errors.AsType[*unansweredError](err); ok {
-		e.limit = p.deadline
+		e.limit = limit
 	}
 	return resp, err
 }
@@ -145,7 +150,7 @@ func (p *peers) askAny(ctx context.Context, addrs []string, request func() kmsg.
 			addr := addrs[asked]
 			asked, open = asked+1, open+1
 			go func() {
-				resp, err := p.ask(ctx, addr, request())
+				resp, err := p.askFor(ctx, p.patience, addr, request())
 				answers <- answer{resp, err}
 			}()
 			timer.Reset(p.hedge)

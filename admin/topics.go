@@ -84,16 +84,21 @@ func (c *Client) CreateTopic(ctx context.Context, spec TopicSpec) error {
 		partitions = int(n)
 	}
 	return c.until(ctx, fmt.Sprintf("topic %s is created, but not every partition has a leader yet: look again with kdrill topic describe %s", spec.Name, spec.Name), func(m *kmsg.MetadataResponse) bool {
-		led := 0
-		for _, t := range m.Topics {
-			for _, p := range t.Partitions {
-				if p.ErrorCode == 0 && p.Leader >= 0 {
-					led++
-				}
-			}
-		}
+		led := led(m)
 		return led > 0 && led >= partitions
 	}, spec.Name)
+}
+
+// led counts the partitions that have a leader.
+func led(m *kmsg.MetadataResponse) (n int) {
+	for _, t := range m.Topics {
+		for _, p := range t.Partitions {
+			if p.ErrorCode == 0 && p.Leader >= 0 {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 var errEmptyAnswer = errors.New("the broker's answer is empty")
@@ -127,7 +132,7 @@ func (c *Client) DeleteTopic(ctx context.Context, name string) error {
 	}, name)
 }
 
-// AddPartitions raises the number of partitions of a topic to total.
+// AddPartitions raises the number of partitions of a topic to total and waits until every one has a leader.
 func (c *Client) AddPartitions(ctx context.Context, topic string, total int32) error {
 	m, err := c.peers.metadata(ctx, []string{topic})
 	if err != nil {
@@ -154,7 +159,9 @@ func (c *Client) AddPartitions(ctx context.Context, topic string, total int32) e
 	if err != nil {
 		return fmt.Errorf("raise partitions of %s to %d: %w", topic, total, c.noSuchTopic(topic, err))
 	}
-	return nil
+	return c.until(ctx, fmt.Sprintf("topic %s has its new partitions, but not every one has a leader yet: look again with kdrill topic describe %s", topic, topic), func(m *kmsg.MetadataResponse) bool {
+		return led(m) >= int(total)
+	}, topic)
 }
 
 // AlterTopicConfig sets and removes configs of a topic; a config that is removed falls back to its default.

@@ -51,7 +51,7 @@ func serveZooKeeper(t *testing.T, settings ...string) (address string) {
 // startCoordinator runs a coordinator and opens a session with it.
 func startCoordinator(t *testing.T) (address string, conn *zk.Conn) {
 	t.Helper()
-	address = serveZooKeeper(t, "tickTime=100")
+	address = serveZooKeeper(t, "tickTime=500")
 	return address, openSession(t, address, 5*time.Second)
 }
 
@@ -148,9 +148,14 @@ func TestWithZooKeeperAnEventCarriesTheTimeOfTheChangeAndComesAtOnce(t *testing.
 		t.Errorf("%+v", e)
 	}
 	// The brokers still say otherwise: they trail behind, and ZooKeeper decides.
-	o.Refresh()
 	before := s.TopicsAt
-	s = await(t, o, "a poll", func(s *Snapshot) bool { return s.TopicsAt.After(before) && s.Coordinators[0].Role == "standalone" })
+	s = await(t, o, "a poll", func(s *Snapshot) bool {
+		if s.TopicsAt.After(before) && s.Coordinators[0].Role == "standalone" {
+			return true
+		}
+		o.Refresh() // the coordinator is given half a second to say what it is
+		return false
+	})
 	if p := s.Topics[0].Partitions[1]; p.Leader != next || p.PartitionEpoch != 1 {
 		t.Errorf("%+v", p)
 	}

@@ -16,7 +16,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"kdrill/testdata/freeport"
 )
+
+// ample is more time than anything takes on a machine that is well, however busy it is.
+const ample = 2 * time.Minute
 
 // newCluster describes a cluster of two coordinators and two brokers; change may alter it. It is taken down at the end of the test.
 func newCluster(t *testing.T, change func(*Spec)) *Client {
@@ -31,7 +36,7 @@ func newCluster(t *testing.T, change func(*Spec)) *Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), ample)
 		defer cancel()
 		if t.Failed() {
 			log, _ := os.ReadFile(filepath.Join(c.dir, supervisorLog))
@@ -61,7 +66,7 @@ func up(t *testing.T, c *Client) Status {
 
 func await(t *testing.T, c *Client, what string, holds func(Status) bool) Status {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	var last Status
 	for last = range c.Watch(ctx) {
@@ -148,6 +153,9 @@ func TestUpStartsCoordinatorsThenBrokersAndDownLeavesNothing(t *testing.T) {
 func TestUpTwiceChangesNothing(t *testing.T) {
 	c := newCluster(t, nil)
 	first := up(t, c)
+	if spec, err := c.Spec(); err != nil || spec.Role(Broker)[0].Address() != first.Bootstrap[0] {
+		t.Errorf("the ports that were chosen are not kept: %+v, %v", spec.Nodes, err)
+	}
 	second := up(t, c)
 	if !slices.Equal(pids(first), pids(second)) || first.PID != second.PID {
 		t.Errorf("processes %v of supervisor %d became %v of %d", pids(first), first.PID, pids(second), second.PID)
@@ -155,7 +163,14 @@ func TestUpTwiceChangesNothing(t *testing.T) {
 }
 
 func TestPortsStayOverDownAndUp(t *testing.T) {
-	c := newCluster(t, nil)
+	// The ports that it would choose are anybody's while it is down, also those of a cluster of another test.
+	c := newCluster(t, func(s *Spec) {
+		for i := range s.Nodes {
+			for _, port := range s.Nodes[i].ports() {
+				*port = freeport.One(t)
+			}
+		}
+	})
 	first := up(t, c)
 	if err := c.Down(t.Context()); err != nil {
 		t.Fatal(err)
@@ -236,6 +251,8 @@ func TestANewSupervisorAdoptsTheNodesOfOneThatWasKilled(t *testing.T) {
 	c := newCluster(t, nil)
 	before := up(t, c)
 	do(t, c, "broker-2", Pause)
+	halted := nodeOf(before, "broker-2").PID
+	await(t, c, "its process is halted", func(Status) bool { return look(halted)[halted].halted }) // a signal takes a moment
 	if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -447,7 +464,7 @@ func TestDownOfNothingIsSaid(t *testing.T) {
 // waitGone waits until a process has ended.
 func waitGone(t *testing.T, pid int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), ample)
 	defer cancel()
 	for p, _ := identify(pid); p.alive(); {
 		if ctx.Err() != nil {

@@ -92,7 +92,7 @@ func TestPackagesImportOnlyWhatTheDesignAllows(t *testing.T) {
 				}
 			case !underAny(imported, may):
 				t.Errorf("%s imports %s", p.ImportPath, imported)
-			case isScreen(p.ImportPath) && isScreen(imported) && screen(p.ImportPath) != screen(imported):
+			case isScreen(p.ImportPath) && isScreen(imported) && screenOf(p.ImportPath) != screenOf(imported):
 				t.Errorf("screen %s imports screen %s", p.ImportPath, imported)
 			}
 		}
@@ -104,7 +104,7 @@ func isScreen(p string) bool {
 	return strings.HasPrefix(p, "kdrill/tui/") && !underAny(p, shared)
 }
 
-func screen(p string) string { return strings.Split(strings.TrimPrefix(p, "kdrill/tui/"), "/")[0] }
+func screenOf(p string) string { return strings.Split(strings.TrimPrefix(p, "kdrill/tui/"), "/")[0] }
 
 func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	for _, p := range packages(t) {

@@ -3,7 +3,6 @@ package cmd
 import (
 	"os"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -32,5 +31,5 @@ func startLocal(t testing.TB, upArgs ...string) *local {
 // eventually waits until what holds; it fails the test when that takes longer than any healthy machine needs.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	stage.Eventually(t, time.Minute, what, holds)
+	stage.Eventually(t, ample, what, holds)
 }

@@ -76,7 +76,7 @@ func roleHolder(ctx context.Context, status cluster.Status, role string) (string
 }
 
 // leaderPatience is how long a command waits for coordinators that elect a leader.
-const leaderPatience = 10 * time.Second
+const leaderPatience = 30 * time.Second
 
 // leadingCoordinator asks the coordinators themselves, which works while no broker does. One that was hurt a moment ago has
 // a successor soon.

@@ -21,6 +21,7 @@ import (
 
 	"kdrill/cluster"
 	"kdrill/testdata/need"
+	"kdrill/testdata/screen"
 )
 
 // scripts holds stories of users, played against the real program and real processes.
@@ -83,6 +84,9 @@ func localClusters(env *testscript.Env) (names []string) {
 	return names
 }
 
+// ample is how long a story waits for anything: more than a healthy machine ever needs, however busy it is.
+const ample = 2 * time.Minute
+
 // needs PROGRAM PACKAGE skips the story where the program is missing.
 func needs(ts *testscript.TestScript, _ bool, args []string) {
 	need.Program(ts.Value(story{}).(*testscript.Env).T(), args[0], args[1])
@@ -92,7 +96,7 @@ func needs(ts *testscript.TestScript, _ bool, args []string) {
 func eventuallyMatches(ts *testscript.TestScript, neg bool, args []string) {
 	pattern, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	deadline := time.Now().Add(2 * time.Minute)
+	deadline := time.Now().Add(ample)
 	for tick := time.NewTicker(100 * time.Millisecond); ; <-tick.C {
 		_ = ts.Exec(args[1], args[2:]...)
 		out := ts.ReadFile("stdout") + ts.ReadFile("stderr")
@@ -100,7 +104,7 @@ func eventuallyMatches(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("not within two minutes: %s of %s; last output:\n%s", args[0], strings.Join(args[1:], " "), out)
+			ts.Fatalf("not within %s: %s of %s; last output:\n%s", ample, args[0], strings.Join(args[1:], " "), out)
 		}
 	}
 }
@@ -192,12 +196,12 @@ func alive(ts *testscript.TestScript, neg bool, args []string) {
 func garbage(ts *testscript.TestScript, _ bool, args []string) {
 	data, err := hex.DecodeString(args[1])
 	ts.Check(err)
-	conn, err := net.DialTimeout("tcp", args[0], 5*time.Second)
+	conn, err := net.DialTimeout("tcp", args[0], ample)
 	ts.Check(err)
 	defer conn.Close()
 	_, err = conn.Write(data)
 	ts.Check(err)
-	ts.Check(conn.SetReadDeadline(time.Now().Add(20 * time.Second)))
+	ts.Check(conn.SetReadDeadline(time.Now().Add(ample)))
 	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 		ts.Fatalf("%s keeps a connection that sent garbage", args[0])
 	}
@@ -212,19 +216,20 @@ func terminalSession(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	command := exec.Command(args[2], args[3:]...)
 	command.Env = ts.Value(story{}).(*testscript.Env).Vars
-	screen, err := pty.StartWithSize(command, &pty.Winsize{Rows: 24, Cols: 80})
+	const cols, rows = 80, 24
+	tty, err := pty.StartWithSize(command, &pty.Winsize{Rows: rows, Cols: cols})
 	ts.Check(err)
-	defer screen.Close()
-	ts.Check(screen.SetReadDeadline(time.Now().Add(time.Minute)))
-	var shown strings.Builder
+	defer tty.Close()
+	ts.Check(tty.SetReadDeadline(time.Now().Add(ample)))
+	shown := screen.New(cols, rows)
 	typed := false
 	buffer := make([]byte, 4096)
 	for {
-		n, err := screen.Read(buffer)
-		shown.Write(buffer[:n])
-		if !typed && strings.Contains(shown.String(), prompt) {
+		n, err := tty.Read(buffer)
+		_, _ = shown.Write(buffer[:n])
+		if !typed && shown.Shows(prompt) {
 			typed = true
-			_, err := io.WriteString(screen, answer)
+			_, err := io.WriteString(tty, answer)
 			ts.Check(err)
 		}
 		if err != nil { // EIO when the command has closed its side
@@ -232,11 +237,11 @@ func terminalSession(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	err = command.Wait()
-	_, _ = io.WriteString(ts.Stdout(), strings.ReplaceAll(shown.String(), "\r\n", "\n"))
+	_, _ = io.WriteString(ts.Stdout(), strings.ReplaceAll(shown.Sent(), "\r\n", "\n"))
 	if !typed {
-		ts.Fatalf("the prompt %q did not show:\n%s", prompt, shown.String())
+		ts.Fatalf("the prompt %q did not show on\n%s", prompt, shown)
 	}
 	if failed := err != nil; failed != neg {
-		ts.Fatalf("on a terminal: %v:\n%s", err, shown.String())
+		ts.Fatalf("on a terminal: %v:\n%s", err, shown.Sent())
 	}
 }

@@ -1,11 +1,10 @@
 package tui
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"os"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,72 +12,43 @@ import (
 
 	"kdrill/admin"
 	"kdrill/cluster"
+	"kdrill/testdata/screen"
 	"kdrill/tui/ui/uitest"
 )
 
-// screenshot collects what a terminal was sent.
-type screenshot struct {
-	mu   sync.Mutex
-	sent bytes.Buffer
-	more chan struct{}
-}
-
-func (s *screenshot) read(from io.Reader) {
-	buffer := make([]byte, 4096)
-	for {
-		n, err := from.Read(buffer)
-		s.mu.Lock()
-		s.sent.Write(buffer[:n])
-		close(s.more)
-		s.more = make(chan struct{})
-		s.mu.Unlock()
-		if err != nil {
-			return
-		}
-	}
-}
-
-// await waits until text was sent.
-func (s *screenshot) await(t *testing.T, text string) {
+// await waits until text is on the screen.
+func await(t *testing.T, shot *screen.Screen, text string) {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
-		s.mu.Lock()
-		found, more := bytes.Contains(s.sent.Bytes(), []byte(text)), s.more
-		s.mu.Unlock()
-		if found {
+		more := shot.More() // before the look, so that nothing falls between
+		if shot.Shows(text) {
 			return
 		}
 		select {
 		case <-more:
 		case <-limit:
-			t.Fatalf("the terminal never got %q", text)
+			t.Fatalf("%q never stood on the screen, but\n%s", text, shot)
 		}
 	}
 }
 
-// size is how much was sent so far.
-func (s *screenshot) size() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sent.Len()
-}
-
 // terminal opens the console on a pseudo terminal.
-func terminal(t *testing.T, cfg Config) (keys *os.File, shot *screenshot, left chan Outcome) {
+func terminal(t *testing.T, cfg Config) (keys *os.File, shot *screen.Screen, left chan Outcome) {
 	t.Helper()
 	master, slave, err := pty.Open()
 	if err != nil {
 		t.Skip("no pseudo terminal:", err)
 	}
 	t.Cleanup(func() { master.Close(); slave.Close() })
-	if err := pty.Setsize(master, &pty.Winsize{Cols: 120, Rows: 40}); err != nil {
+	const cols, rows = 120, 40
+	if err := pty.Setsize(master, &pty.Winsize{Cols: cols, Rows: rows}); err != nil {
 		t.Fatal(err)
 	}
 	cfg.Input, cfg.Output = slave, slave
 	cfg.Environment = []string{"TERM=xterm-256color", "COLORTERM=truecolor"}
-	shot = &screenshot{more: make(chan struct{})}
-	go shot.read(master)
+	shot = screen.New(cols, rows)
+	go io.Copy(shot, master)
 	left = make(chan Outcome, 1)
 	go func() {
 		outcome, err := Run(context.Background(), cfg)
@@ -96,24 +66,32 @@ func TestConsoleOnATerminal(t *testing.T) {
 	keys, shot, left := terminal(t, Config{
 		Cluster: "default", Snapshots: snapshots, Statuses: statuses, Events: events, Nodes: f, Kafka: f, Observer: f, MayStop: true,
 	})
-	shot.await(t, "Looking for the cluster")
+	await(t, shot, "Looking for the cluster")
 	s := uitest.Snapshot()
 	s.At, s.TopicsAt = time.Now(), time.Now()
 	snapshots <- s
-	shot.await(t, "broker-2")
+	await(t, shot, "broker-2")
 	keys.WriteString("3")
-	shot.await(t, "payments")
+	await(t, shot, "payments")
 	keys.WriteString("?")
-	shot.await(t, "Keys of topics")
+	await(t, shot, "Keys of topics")
 	keys.WriteString("\x03")
 	select {
 	case o := <-left:
 		if o != (Outcome{}) {
 			t.Errorf("left with %+v", o)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("ctrl+c does not leave")
 	}
+}
+
+// meter counts the bytes that a terminal was sent.
+type meter struct{ atomic.Int64 }
+
+func (m *meter) Write(p []byte) (int, error) {
+	m.Add(int64(len(p)))
+	return len(p), nil
 }
 
 // BenchmarkIdle is a console that watches a cluster in which nothing changes: bytes sent to the terminal a second.
@@ -126,8 +104,8 @@ func BenchmarkIdle(b *testing.B) {
 	defer master.Close()
 	defer slave.Close()
 	_ = pty.Setsize(master, &pty.Winsize{Cols: 200, Rows: 50})
-	shot := &screenshot{more: make(chan struct{})}
-	go shot.read(master)
+	var shot meter
+	go io.Copy(&shot, master)
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	statuses := make(chan cluster.Status, 1)
@@ -148,12 +126,12 @@ func BenchmarkIdle(b *testing.B) {
 	}
 	feed()
 	time.Sleep(time.Second)
-	before, began := shot.size(), time.Now()
+	before, began := shot.Load(), time.Now()
 	for b.Loop() {
 		feed()
 		time.Sleep(time.Second)
 	}
-	b.ReportMetric(float64(shot.size()-before)/time.Since(began).Seconds(), "B/s-to-terminal")
+	b.ReportMetric(float64(shot.Load()-before)/time.Since(began).Seconds(), "B/s-to-terminal")
 	cancel()
 	<-done
 }

@@ -52,7 +52,7 @@ func numbered(from, to int) []*kgo.Record {
 // collect tails until the end or until max records.
 func collect(t *testing.T, spec Spec, seeds kgo.Opt) []Record {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer stop()
 	var got []Record
 	err := NewTail(spec, seeds).Each(ctx, func(r Record) error {

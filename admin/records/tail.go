@@ -112,6 +112,13 @@ func (r *reading) begin(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	starts, ends, err := r.bounds(limited)
+	for again := time.NewTicker(100 * time.Millisecond); kerr.IsRetriable(err) && limited.Err() == nil; { // a partition may just be electing its leader
+		select {
+		case <-limited.Done():
+		case <-again.C:
+			starts, ends, err = r.bounds(limited)
+		}
+	}
 	if err != nil {
 		if ctx.Err() == nil && limited.Err() != nil {
 			return fmt.Errorf("tail %s: its leaders did not tell where it begins and ends within %v", r.spec.Topic, patience)

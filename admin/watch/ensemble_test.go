@@ -8,12 +8,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"kdrill/testdata/freeport"
+	"kdrill/testdata/stage"
 
 	"github.com/go-zookeeper/zk"
 
@@ -74,7 +76,7 @@ func client(t *testing.T, addresses ...string) *zk.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
-	limit := time.After(20 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for conn.State() != zk.StateHasSession {
 		select {
 		case <-events:
@@ -94,7 +96,7 @@ type proxy struct {
 	net.Listener
 	mu    sync.Mutex
 	hung  chan struct{} // closed when it goes on; nil while it does not hang
-	conns int
+	conns int           // that are open
 }
 
 func startProxy(t *testing.T, to string) *proxy {
@@ -114,10 +116,11 @@ func startProxy(t *testing.T, to string) *proxy {
 			if err != nil {
 				return
 			}
-			p.mu.Lock()
-			p.conns++
-			p.mu.Unlock()
-			go p.forward(from, to)
+			p.opened(1)
+			go func() {
+				defer p.opened(-1)
+				p.forward(from, to)
+			}()
 		}
 	}()
 	return p
@@ -169,6 +172,25 @@ func (p *proxy) hang(on bool) {
 		close(p.hung)
 		p.hung = nil
 	}
+}
+
+func (p *proxy) opened(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns += n
+}
+
+// serving is the proxy that the only session behind proxies goes through. Others may have been tried before it.
+func (e *testEnsemble) serving(t *testing.T) (serving *proxy) {
+	t.Helper()
+	stage.Eventually(t, 2*time.Minute, "one connection is left", func() bool {
+		open := slices.DeleteFunc(slices.Clone(e.proxies), func(p *proxy) bool { return p.connections() == 0 })
+		if len(open) == 1 {
+			serving = open[0]
+		}
+		return len(open) == 1
+	})
+	return serving
 }
 
 func (p *proxy) connections() int {

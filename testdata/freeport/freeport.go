@@ -3,23 +3,27 @@ package freeport
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 )
 
 // Ports lie below those that the system gives to outgoing connections and to listeners that ask for any: one of these
-// could otherwise hold the port of a node that has not started yet, or was killed and cannot start again.
-const lowest, count = 12_000, 20_000
+// could otherwise hold the port of a node that has not started yet, or was killed and cannot start again. They lie above
+// those that kdrill up takes when it is told nothing else.
+const lowest, count = 20_200, 12_000
 
-// given are those that a test of this process has, whose node may be down.
+// given are those that a test of this process has, whose node may be down, with what keeps other processes from taking them.
 var given = struct {
 	sync.Mutex
-	ports map[int]bool
-}{ports: map[int]bool{}}
+	ports map[int]io.Closer
+}{ports: map[int]io.Closer{}}
 
-// Find returns n ports on loopback that nobody listens on and that were not returned before.
+// Find returns n ports on loopback that nobody listens on and that were not returned before, also not to the tests of
+// another package that run beside these.
 func Find(t testing.TB, n int) []int {
 	t.Helper()
 	given.Lock()
@@ -27,8 +31,12 @@ func Find(t testing.TB, n int) []int {
 	var ports []int
 	for tries := 0; len(ports) < n; tries++ {
 		port := lowest + rand.IntN(count)
-		if given.ports[port] {
+		if given.ports[port] != nil {
 			continue
+		}
+		name, err := take(port)
+		if err != nil {
+			continue // another process has it
 		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil && tries > 1000 {
@@ -36,11 +44,22 @@ func Find(t testing.TB, n int) []int {
 		}
 		if err == nil {
 			defer l.Close()
-			given.ports[port] = true
+			given.ports[port] = name
 			ports = append(ports, port)
+		} else {
+			name.Close()
 		}
 	}
 	return ports
+}
+
+// take makes this process the one that has a port, until it ends: an abstract socket is nobody else's and leaves nothing
+// behind. Where there are none, chance has to do.
+func take(port int) (io.Closer, error) {
+	if runtime.GOOS != "linux" {
+		return io.NopCloser(nil), nil
+	}
+	return net.Listen("unix", fmt.Sprintf("@kdrill-test-port-%d", port))
 }
 
 // One returns one.
