@@ -20,14 +20,22 @@ func newReservation() *reservation {
 	return &reservation{bound: map[int]net.Listener{}, named: map[int]io.Closer{}}
 }
 
-// claim binds and names a port, 0 for any that is free, and returns its number.
+// claim names and binds a port, 0 for any that is free, and returns its number. The name comes first: a port of another
+// cluster is not bound even for a moment, in which its node might want to listen.
 func (r *reservation) claim(port int) (int, error) {
+	mine := r.named[port] != nil
+	if err := r.name(port); err != nil {
+		return 0, err
+	}
 	l, err := bind(port)
 	if err != nil {
+		if !mine {
+			r.giveUp(port)
+		}
 		return 0, err
 	}
 	port = l.Addr().(*net.TCPAddr).Port
-	if err := r.name(port); err != nil {
+	if err := r.name(port); err != nil { // of any port
 		l.Close()
 		return 0, err
 	}
