@@ -19,8 +19,8 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import BadVersionError, NoNodeError, NodeExistsError, NotEmptyError, RuntimeInconsistency
 from kazoo.recipe.lock import Lock
 
-zk = KazooClient(hosts=sys.argv[1], timeout=6)
-zk.start(15)
+zk = KazooClient(hosts=sys.argv[1], timeout=30)
+zk.start(60)
 assert zk.create("/app", b"one") == "/app"
 try:
     zk.create("/app")
@@ -30,7 +30,7 @@ except NodeExistsError:
 seen = threading.Event()
 zk.get("/app", watch=lambda e: seen.set())
 zk.set("/app", b"two", version=0)
-assert seen.wait(15)
+assert seen.wait(60)
 data, stat = zk.get("/app")
 assert data == b"two" and stat.version == 1
 path, stat = zk.create("/app/n-", b"x", ephemeral=True, sequence=True, include_data=True)
@@ -60,13 +60,13 @@ acls, _ = zk.get_acls("/app")
 zk.set_acls("/app", acls)
 zk.ensure_path("/locks/one/deep")
 lock = Lock(zk, "/locks/mutex")
-assert lock.acquire(timeout=15)
-other = KazooClient(hosts=sys.argv[1], timeout=6)
-other.start(15)
+assert lock.acquire(timeout=60)
+other = KazooClient(hosts=sys.argv[1], timeout=30)
+other.start(60)
 waiting = Lock(other, "/locks/mutex")
 assert not waiting.acquire(blocking=False)
 lock.release()
-assert waiting.acquire(timeout=15)
+assert waiting.acquire(timeout=60)
 other.stop()
 zk.delete("/app", recursive=True)
 try:
