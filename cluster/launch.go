@@ -28,10 +28,13 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	if err == nil || ctx.Err() != nil || c.passive {
 		return conn, err
 	}
-	if err := c.launch(ctx); err != nil {
-		return nil, err
-	}
-	if r, _, err = readRun(c.dir); err != nil {
+	launched := c.launch(ctx, adopting+"=1")
+	switch r, ok, err = readRun(c.dir); {
+	case err == nil && !ok: // taken down meanwhile
+		return nil, c.down()
+	case launched != nil:
+		return nil, launched
+	case err != nil:
 		return nil, err
 	}
 	return dialSocket(ctx, r.Socket)
@@ -57,8 +60,8 @@ func (c *Client) supervised(ctx context.Context) bool {
 }
 
 // launch starts a supervisor in a session of its own, so that no terminal's signal reaches it, and waits until it
-// answers. If another one is faster, that is as good.
-func (c *Client) launch(ctx context.Context) error {
+// answers. If another one is faster, that is as good. env is added to its environment.
+func (c *Client) launch(ctx context.Context, env ...string) error {
 	if _, err := os.Stat(program(c.dir)); err != nil {
 		self, err := os.Executable()
 		if err != nil {
@@ -79,7 +82,7 @@ func (c *Client) launch(ctx context.Context) error {
 	}
 	supervisor := exec.Command(program(c.dir), "supervise", "--cluster", c.name)
 	supervisor.Dir = c.dir
-	supervisor.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Dir(filepath.Dir(c.dir)))
+	supervisor.Env = append(append(os.Environ(), "XDG_STATE_HOME="+filepath.Dir(filepath.Dir(c.dir))), env...)
 	supervisor.Stdout, supervisor.Stderr = log, log
 	supervisor.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := supervisor.Start(); err != nil {
@@ -103,6 +106,10 @@ func (c *Client) launch(ctx context.Context) error {
 	}
 	return nil
 }
+
+// adopting is set for a supervisor that takes the place of one that died: where the cluster was taken down before it has its
+// lock, it ends, and is not left behind by that.
+const adopting = "KDRILL_ADOPTING"
 
 // rivalTime is how long a supervisor that was faster than ours may take from its lock to its first answer.
 const rivalTime = 2 * time.Second

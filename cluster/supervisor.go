@@ -80,6 +80,11 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		return err
 	}
 	defer lock.Close()
+	if _, runs, err := readRun(s.dir); err == nil && !runs && os.Getenv(adopting) != "" {
+		os.Remove(filepath.Join(s.dir, lockFile))
+		return fmt.Errorf("cluster %s was taken down meanwhile", s.name)
+	}
+	os.Unsetenv(adopting) // nodes have nothing to do with it
 	before, err := s.load()
 	if err != nil {
 		return err

@@ -341,6 +341,27 @@ func TestTwoCommandsAtOnceFindOneSupervisor(t *testing.T) {
 	}
 }
 
+// A supervisor that was started to take another's place, and comes too late, ends.
+func TestASupervisorThatComesAfterDownEnds(t *testing.T) {
+	c := newCluster(t, nil)
+	up(t, c)
+	if err := c.Down(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	late := exec.Command(program(c.dir), "supervise", "--cluster", "trial")
+	late.Env = append(os.Environ(), "XDG_STATE_HOME="+filepath.Dir(filepath.Dir(c.dir)), adopting+"=1")
+	out, err := late.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "cluster trial was taken down meanwhile") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(c.dir, lockFile)); err == nil {
+		t.Error("its lock is left behind")
+	}
+	if _, err := c.Status(t.Context()); !errors.Is(err, ErrDown) {
+		t.Errorf("status: %v", err)
+	}
+}
+
 func TestANodeThatFailsToStartSaysWhy(t *testing.T) {
 	c := newCluster(t, func(s *Spec) {
 		s.Settings = map[Role]map[string]string{Broker: {"test.fail": "server.properties:3: log.dirs: no such disk"}}
