@@ -89,7 +89,7 @@ func (m *Model) header() string {
 	}
 	right = append(right.Gap(3), m.freshness()...).Gap(1)
 	right = append(m.health(m.width-left.Width()-right.Width()-2), right...)
-	if s := m.data.Status; s != nil {
+	if s := m.data.Status; s != nil && s.Engine != "" { // it has none once it is removed
 		engine := "  " + s.Engine + "  " + string(s.Timing) + " timing"
 		if left.Width()+ui.Width(engine)+right.Width()+2 <= m.width {
 			left = left.Dim(engine)
