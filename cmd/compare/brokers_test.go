@@ -99,7 +99,7 @@ func (c *contender) topic(name string, partitions int32) {
 	ctx := context.Background()
 	_, _ = admin.DeleteTopic(ctx, name)
 	eventually(c.T, "files of topic "+name+" are gone", func() bool {
-		left, err := filepath.Glob(filepath.Join(c.Status().Directory, "nodes", "broker-*", "data", name+"[-.]*"))
+		left, err := filepath.Glob(filepath.Join(c.Status().Directory, "nodes", "broker-*", "data", name+"-*"))
 		return err == nil && len(left) == 0
 	})
 	two := "2"
