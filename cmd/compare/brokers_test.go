@@ -141,6 +141,26 @@ func megabytes(records int, took time.Duration) float64 {
 	return float64(records) * recordBytes / 1e6 / took.Seconds()
 }
 
+// replicated waits until every replica has all records of a topic: all are in sync, so consumers may read up to there then.
+func (c *contender) replicated(topic string, records int) {
+	client := c.client()
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(time.Minute); ; <-tick.C {
+		var readable int64
+		ends, err := admin.ListEndOffsets(context.Background(), topic)
+		ends.Each(func(o kadm.ListedOffset) { readable += o.Offset })
+		switch {
+		case err == nil && readable == int64(records):
+			return
+		case time.Now().After(end):
+			c.T.Fatalf("%s: all replicas have %d of %d records, %v", c.engine, readable, records, err)
+		}
+	}
+}
+
 // consume reads a topic from its start, several times, and returns megabytes a second.
 func (c *contender) consume(topic string, records int) float64 {
 	began := time.Now()
@@ -227,7 +247,13 @@ var acksOne = []kgo.Opt{kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotent
 // round measures everything once.
 func (c *contender) round(records int, lasting time.Duration) {
 	c.topic("one", topicParts)
-	c.phase("produce acks=1", records, func() float64 { return c.produce("one", records, acksOne...) })
+	c.phase("produce acks=1", records, func() float64 {
+		began := time.Now()
+		speed := c.produce("one", records, acksOne...)
+		c.replicated("one", records)
+		c.note("produce acks=1 until all replicas have it, MB/s", megabytes(records, time.Since(began)))
+		return speed
+	})
 	c.topic("all", topicParts)
 	c.phase("produce acks=all", records, func() float64 { return c.produce("all", records) })
 	c.phase("consume", passes*records, func() float64 { return c.consume("all", records) })
