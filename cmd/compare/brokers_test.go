@@ -30,6 +30,7 @@ const (
 	topicParts  = 6
 	warmRecords = 300_000 // of each kind, before anything is measured: a JVM compiles what it runs often
 	loadRecords = 300_000
+	lasts       = 4    // times that many where nobody waits for followers: a burst would leave them out
 	passes      = 3    // how often a topic is read
 	paceRate    = 2000 // records a second, where latency is measured
 	paceTime    = 15 * time.Second
@@ -247,11 +248,11 @@ var acksOne = []kgo.Opt{kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotent
 // round measures everything once.
 func (c *contender) round(records int, lasting time.Duration) {
 	c.topic("one", topicParts)
-	c.phase("produce acks=1", records, func() float64 {
+	c.phase("produce acks=1", lasts*records, func() float64 {
 		began := time.Now()
-		speed := c.produce("one", records, acksOne...)
-		c.replicated("one", records)
-		c.note("produce acks=1 until all replicas have it, MB/s", megabytes(records, time.Since(began)))
+		speed := c.produce("one", lasts*records, acksOne...)
+		c.replicated("one", lasts*records)
+		c.note("produce acks=1 until all replicas have it, MB/s", megabytes(lasts*records, time.Since(began)))
 		return speed
 	})
 	c.topic("all", topicParts)
