@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,18 +15,24 @@ import (
 // on a busy machine, too.
 const blastTime = 10 * time.Second
 
-// blasts says what would happen if each of the nodes ended now, one line a node; nothing where the cluster does not tell.
+// untold stands where the cluster does not say what a fault would do.
+const untold = "no broker answers: what that would do is not known\n"
+
+// blasts says what would happen if each of the nodes ended now, one line a node. Where no broker serves none is asked.
 func blasts(ctx context.Context, status cluster.Status, nodes []cluster.NodeStatus) string {
+	if !slices.ContainsFunc(status.Nodes, func(n cluster.NodeStatus) bool { return n.Role == cluster.Broker && n.State == cluster.Serving }) {
+		return untold
+	}
 	ctx, cancel := context.WithTimeout(ctx, blastTime)
 	defer cancel()
 	client, err := admin.Dial(ctx, localConfig(status))
 	if err != nil {
-		return ""
+		return untold
 	}
 	defer client.Close()
 	snapshot, err := client.Snapshot(ctx, admin.Interest{Groups: true})
 	if err != nil {
-		return ""
+		return untold
 	}
 	var text strings.Builder
 	for _, n := range nodes {
