@@ -68,8 +68,11 @@ func (b *Broker) resealPasswords(ctx context.Context) error {
 	if err != nil || !changed {
 		return err
 	}
+	if err := b.writeConfigs(ctx, b.ownConfig(), next, version); err != nil {
+		return err
+	}
 	b.log.Info("passwords encoded anew, password.encoder.old.secret is not needed any more", "path", b.ownConfig())
-	return b.writeConfigs(ctx, b.ownConfig(), next, version)
+	return nil
 }
 
 // renewStores has new connections use the key and trust stores that are configured now, as their files are now. Where they
