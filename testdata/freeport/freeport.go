@@ -35,19 +35,18 @@ func Find(t testing.TB, n int) []int {
 			continue
 		}
 		name, err := take(port)
-		if err != nil {
-			continue // another process has it
+		if err == nil { // no other process has it
+			var l net.Listener
+			if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err != nil {
+				name.Close()
+			} else {
+				defer l.Close()
+				given.ports[port] = name
+				ports = append(ports, port)
+			}
 		}
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil && tries > 1000 {
 			t.Fatal(err)
-		}
-		if err == nil {
-			defer l.Close()
-			given.ports[port] = name
-			ports = append(ports, port)
-		} else {
-			name.Close()
 		}
 	}
 	return ports
