@@ -3,6 +3,7 @@ package coordinator
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,12 @@ func TestAnEnsembleIsReconfiguredAsOneOfApacheZooKeeper(t *testing.T) {
 	}
 	settings := []string{"reconfigEnabled=true", "maxSessionTimeout=120000", "DigestAuthenticationProvider.superDigest=super:lK75jTNcA+U9vtVEw5vB51mj/w4="}
 	theirs := playReconfig(t, startApache(t, 3, settings...))
+	for range 2 { // Apache's members may elect once more when they seem to have settled, which ends the connection in midst of the play
+		if !slices.ContainsFunc(theirs, func(line string) bool { return strings.HasSuffix(line, "connection ended") }) {
+			break
+		}
+		theirs = playReconfig(t, startApache(t, 3, settings...))
+	}
 	ours := playReconfig(t, startEnsemble(t, 3, settings...))
 	for i := range max(len(theirs), len(ours)) {
 		their, our := "nothing", "nothing"
