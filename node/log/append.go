@@ -2,6 +2,7 @@ package log
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -253,7 +254,7 @@ func (l *Log) roll(base int64) error {
 	l.mu.Lock()
 	old.seal()
 	l.mu.Unlock()
-	if err := old.saveIndexes(); err != nil {
+	if err := errors.Join(old.saveIndexes(), old.log.release()); err != nil {
 		return err
 	}
 	l.mu.Lock()

@@ -233,7 +233,7 @@ func (c *compaction) rewrite(group []*segment) (*segment, error) {
 		c.log.mu.RUnlock()
 	}
 	if err == nil {
-		err = made.log.sync()
+		err = errors.Join(made.log.release(), made.log.sync())
 	}
 	if err != nil {
 		f.Close()

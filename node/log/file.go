@@ -20,6 +20,8 @@ type file struct {
 	mu   sync.Mutex
 	f    *os.File
 	gone bool
+
+	reserved int64 // up to where space was set aside for appends; belongs to the one who appends
 }
 
 // create makes the file, empty.
@@ -72,11 +74,45 @@ func (f *file) readAt(p []byte, at int64) error {
 	})
 }
 
+// Space is set aside for appends to come, half of what a file has: an append to blocks that are there costs a file system much less
+// than one that has to find them. Small files get none, so that many small partitions do not fill a disk with nothing.
+const (
+	leastAhead = 512 << 10
+	mostAhead  = 4 << 20
+)
+
+// reserve sets space aside for an append that will end at position end, and some more. It fails silently: the append says what is wrong.
+func (f *file) reserve(o *os.File, at, end int64) {
+	ahead := min(end/2, mostAhead)
+	if end <= f.reserved || ahead < leastAhead {
+		return
+	}
+	_ = allocate(o, at, end+ahead-at)
+	f.reserved = end + ahead
+}
+
+// release gives back what reserve set aside beyond the file's end. Nobody appends meanwhile.
+func (f *file) release() error {
+	if f.reserved == 0 {
+		return nil
+	}
+	f.reserved = 0
+	return f.do("cut", func(o *os.File) error {
+		info, err := o.Stat()
+		if err != nil {
+			return err
+		}
+		return o.Truncate(info.Size())
+	})
+}
+
 // writeAt writes all of p at the end of the file, which is at position at, or nothing.
 func (f *file) writeAt(p []byte, at int64) error {
 	return f.do("wrote", func(o *os.File) error {
+		f.reserve(o, at, at+int64(len(p)))
 		_, err := o.WriteAt(p, at)
 		if err != nil {
+			f.reserved = 0
 			err = errors.Join(err, o.Truncate(at))
 		}
 		return err
@@ -84,6 +120,7 @@ func (f *file) writeAt(p []byte, at int64) error {
 }
 
 func (f *file) truncate(size int64) error {
+	f.reserved = 0
 	return f.do("cut", func(o *os.File) error { return o.Truncate(size) })
 }
 

@@ -254,7 +254,7 @@ func (l *Log) close() error {
 	if l.closed {
 		return nil
 	}
-	err := errors.Join(l.Flush(), l.saveEpochs())
+	err := errors.Join(l.active().log.release(), l.Flush(), l.saveEpochs())
 	if l.end > l.segments[0].base {
 		err = errors.Join(err, l.snapshot(l.end), l.dropSnapshots(l.stray))
 	}
