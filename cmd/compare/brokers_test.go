@@ -243,7 +243,8 @@ func (c *contender) reads(producer *kgo.Client, first <-chan struct{}) {
 	}
 }
 
-var acksOne = []kgo.Opt{kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite()}
+// acksOne waits for nobody but leaders, with as many requests under way as Kafka's own producers have; franz-go's would have one.
+var acksOne = []kgo.Opt{kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(5)}
 
 // round measures everything once.
 func (c *contender) round(records int, lasting time.Duration) {

@@ -159,6 +159,7 @@ func (s *Server) ServeConn(ctx context.Context, conn net.Conn) { s.enter(ctx, co
 func (s *Server) serveConn(ctx context.Context, conn net.Conn, stay Stay) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	hasten(conn)
 	info := &ConnInfo{Remote: conn.RemoteAddr(), Local: conn.LocalAddr(), Listener: s.Listener, Principal: Anonymous}
 	secured, err := s.secure(ctx, conn, info)
 	if err != nil {
