@@ -2,6 +2,7 @@ package controller
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -33,6 +34,11 @@ func diffBrokers(known map[int32]broker, registered []broker) arrivals {
 		slices.SortFunc(list, func(a, b broker) int { return cmp.Compare(a.id, b.id) })
 	}
 	return d
+}
+
+// sameEndpoints says whether two registrations tell the same of where a broker is reached.
+func (b broker) sameEndpoints(other broker) bool {
+	return b.Host == other.Host && b.Port == other.Port && slices.Equal(b.Endpoints, other.Endpoints) && maps.Equal(b.SecurityProtocol, other.SecurityProtocol)
 }
 
 // gone are the brokers whose replicas must fail: those that left and those that bounced.

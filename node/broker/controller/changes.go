@@ -34,6 +34,24 @@ func (t *term) brokersChanged() error {
 	return nil
 }
 
+// brokerChanged handles a registration that its broker wrote anew: it is reached elsewhere. One of another epoch is seen by
+// brokersChanged.
+func (t *term) brokerChanged(name string) error {
+	b, err := t.readBroker(name)
+	if err != nil || b == nil {
+		return err
+	}
+	was, known := t.view.brokers[b.id]
+	if !known || was.epoch != b.epoch || b.sameEndpoints(was) {
+		return nil
+	}
+	t.view.brokers[b.id] = *b
+	t.outboxes[b.id].moved(b.BrokerRegistration)
+	t.batch.members = true
+	t.log.Info("broker is reached elsewhere", "broker", b.id, "endpoints", b.Endpoints)
+	return nil
+}
+
 // brokersFailed elects new leaders for what the brokers led and takes their replicas out of the ISRs.
 func (t *term) brokersFailed(gone []int32) error {
 	for _, id := range gone {

@@ -3,6 +3,8 @@ package controller
 import (
 	"errors"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,6 +101,46 @@ func TestABrokerThatRegistersAnewFailsAndJoins(t *testing.T) {
 			return ok && lead.BrokerEpoch > old && lastLead([]kmsg.Request{lead}, "t1", 0) != nil
 		})
 	})
+}
+
+func TestABrokerThatIsReachedElsewhereIsNoNewBroker(t *testing.T) {
+	c, nodes := three(t)
+	c.createTopic("t1", []int32{2, 3, 1})
+	c.awaitState("t1", 0, seen{2, 0, []int32{2, 3, 1}})
+	for _, n := range nodes {
+		n.await(t, "metadata of t1/0", func(all []kmsg.Request) bool { return lastMetadata(all, "t1", 0) != nil })
+		n.forget()
+	}
+	for _, endpoint := range []string{"NEW://localhost:1", "NEW://localhost:2"} { // watched again after the first change
+		r, err := layout.Decode[layout.BrokerRegistration](layout.Broker(2), registration(t, nodes[2]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Endpoints, r.SecurityProtocol = append(r.Endpoints[:1:1], endpoint), map[string]string{"PLAINTEXT": "PLAINTEXT", "NEW": "PLAINTEXT"}
+		if _, err := nodes[2].conn.Set(layout.Broker(2), layout.Encode(r), -1); err != nil {
+			t.Fatal(err)
+		}
+		_, address, _ := strings.Cut(endpoint, "localhost:")
+		for _, n := range nodes {
+			n.await(t, endpoint, func(all []kmsg.Request) bool {
+				return slices.ContainsFunc(all, func(req kmsg.Request) bool {
+					update, ok := req.(*kmsg.UpdateMetadataRequest)
+					return ok && len(update.LiveBrokers) == 3 && slices.ContainsFunc(update.LiveBrokers[1].Endpoints, func(e kmsg.UpdateMetadataRequestLiveBrokerEndpoint) bool {
+						return e.ListenerName == "NEW" && strconv.Itoa(int(e.Port)) == address
+					})
+				})
+			})
+		}
+	}
+	for _, n := range nodes {
+		if lastLead(n.told(), "t1", 0) != nil {
+			t.Errorf("broker %d was told who leads though nothing of that changed", n.id)
+		}
+	}
+	c.awaitState("t1", 0, seen{2, 0, []int32{2, 3, 1}})
+	c.kill(nodes[2]) // a registration that is watched and goes is a broker that failed
+	c.awaitState("t1", 0, seen{3, 1, []int32{3, 1}})
+	c.start(2).await(t, "its replicas", func(all []kmsg.Request) bool { return lastLead(all, "t1", 0) != nil })
 }
 
 func registration(t *testing.T, n *node) []byte {

@@ -17,13 +17,14 @@ const dialPause = 100 * time.Millisecond
 // outbox sends control requests to one broker: one connection, one request at a time, in order, each repeated until the
 // broker answers or run's context ends because it left. put never blocks.
 type outbox struct {
-	broker  broker
+	id      int32 // of the broker
 	dial    func(context.Context, layout.BrokerRegistration) (Peer, error)
 	timeout time.Duration
 	log     *slog.Logger
 	stop    context.CancelFunc
 
 	mu    sync.Mutex
+	to    layout.BrokerRegistration
 	queue []letter
 	wake  chan struct{} // capacity 1: something was queued
 }
@@ -42,6 +43,13 @@ func (o *outbox) put(letters ...letter) {
 	case o.wake <- struct{}{}:
 	default:
 	}
+}
+
+// moved has the next connection go to where the broker is now.
+func (o *outbox) moved(to layout.BrokerRegistration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.to = to
 }
 
 func (o *outbox) take() (letter, bool) {
@@ -102,7 +110,7 @@ func (o *outbox) deliver(ctx context.Context, peer Peer, req kmsg.Request) (Peer
 			return nil, nil
 		}
 		if !told {
-			o.log.Warn("broker does not answer, trying on until it leaves", "broker", o.broker.id, "request", kmsg.NameForKey(req.Key()), "err", err)
+			o.log.Warn("broker does not answer, trying on until it leaves", "broker", o.id, "request", kmsg.NameForKey(req.Key()), "err", err)
 			told = true
 		}
 		select {
@@ -116,7 +124,10 @@ func (o *outbox) deliver(ctx context.Context, peer Peer, req kmsg.Request) (Peer
 func (o *outbox) dialWithin(ctx context.Context) (Peer, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	return o.dial(ctx, o.broker.BrokerRegistration)
+	o.mu.Lock()
+	to := o.to
+	o.mu.Unlock()
+	return o.dial(ctx, to)
 }
 
 func (o *outbox) request(ctx context.Context, peer Peer, req kmsg.Request) (kmsg.Response, error) {
@@ -137,6 +148,6 @@ func (o *outbox) complain(resp kmsg.Response) {
 		code = r.ErrorCode
 	}
 	if code != 0 {
-		o.log.Warn("broker refused a control request", "broker", o.broker.id, "request", kmsg.NameForKey(resp.Key()), "err", errorText(code))
+		o.log.Warn("broker refused a control request", "broker", o.id, "request", kmsg.NameForKey(resp.Key()), "err", errorText(code))
 	}
 }

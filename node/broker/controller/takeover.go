@@ -131,10 +131,11 @@ func (t *term) readBrokers() ([]broker, error) {
 	return all, err
 }
 
-// readBroker returns nil if the broker left meanwhile, or if its registration cannot be understood.
+// readBroker reads a registration and watches it. It returns nil if the broker left meanwhile, or if its registration cannot
+// be understood.
 func (t *term) readBroker(name string) (*broker, error) {
 	path := layout.BrokerIDs + "/" + name
-	data, stat, err := t.store.get(path)
+	data, stat, err := t.readWatched(path, "registration of broker "+name+" changed", func() error { return t.brokerChanged(name) })
 	if errors.Is(err, zk.ErrNoNode) {
 		return nil, nil
 	}

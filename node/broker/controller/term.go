@@ -131,6 +131,19 @@ func (t *term) watch(fired <-chan zk.Event, name string, handle func() error) {
 	})
 }
 
+// readWatched reads a znode and posts an event when it changes next, or goes. Where that is being waited for, nothing is
+// added.
+func (t *term) readWatched(path, name string, handle func() error) (data []byte, stat *zk.Stat, err error) {
+	if _, pending := t.watching.Load(name); pending {
+		return t.store.get(path)
+	}
+	data, stat, fired, err := t.store.getW(path)
+	if err == nil {
+		t.watch(fired, name, handle)
+	}
+	return data, stat, err
+}
+
 // after posts an event when a time has passed.
 func (t *term) after(d time.Duration, name string, handle func() error) {
 	t.group.Go(func() {
@@ -163,7 +176,7 @@ func (t *term) flush() {
 
 func (t *term) openOutbox(b broker) {
 	ctx, stop := context.WithCancel(t.ctx)
-	o := &outbox{broker: b, dial: t.dial, timeout: t.settings.ControllerSocketTimeout, log: t.log, stop: stop, wake: make(chan struct{}, 1)}
+	o := &outbox{id: b.id, to: b.BrokerRegistration, dial: t.dial, timeout: t.settings.ControllerSocketTimeout, log: t.log, stop: stop, wake: make(chan struct{}, 1)}
 	t.outboxes[b.id] = o
 	t.group.Go(func() { o.run(ctx) })
 }
