@@ -32,7 +32,8 @@ type Broker struct {
 	live      atomic.Pointer[settings.Values] // settings with what was changed since; never nil
 	loggers   *loggers
 	log       *slog.Logger
-	listeners []net.Listener // in the order of settings.Listeners
+	listeners *listeners
+	listening atomic.Pointer[settings.Listening] // where that is now; nil until the first sockets are bound
 	clusterID string
 
 	zk           *session
@@ -120,7 +121,7 @@ func (b *Broker) describe(at time.Time) layout.BrokerRegistration {
 		Version: 5, Port: -1, JMXPort: -1, Timestamp: strconv.FormatInt(at.UnixMilli(), 10), Rack: b.settings.Rack,
 		SecurityProtocol: map[string]string{}, Features: map[string]any{},
 	}
-	for _, l := range b.settings.Advertised {
+	for _, l := range b.listening.Load().Advertised {
 		if r.Host == "" && l.Protocol == "PLAINTEXT" {
 			r.Host, r.Port = l.Host, int32(l.Port)
 		}
@@ -189,11 +190,14 @@ func (b *Broker) serve(ctx context.Context) error {
 	parts, alive := errgroup.WithContext(alive)
 	serving, refuse := context.WithCancel(alive)
 	defer refuse()
-	connections, _ := errgroup.WithContext(serving)
-	for i, l := range b.listeners {
-		connections.Go(func() error { return b.server(b.settings.Listeners[i].Name).Serve(serving, l) })
+	for _, l := range b.listening.Load().Listeners {
+		b.open(l)
 	}
-	parts.Go(connections.Wait)
+	answered := make(chan struct{})
+	parts.Go(func() error {
+		defer close(answered)
+		return b.listeners.Run(serving)
+	})
 	for _, run := range []func(context.Context) error{b.replicas.Run, b.controller.Run, b.tellFailures, b.configs.Run, b.acls.Run, b.tokens.Run, b.registration.Run, b.groups.Run, b.transactions.Run, b.internals.Run} {
 		parts.Go(func() error { return run(alive) })
 	}
@@ -201,7 +205,7 @@ func (b *Broker) serve(ctx context.Context) error {
 		parts.Go(func() error { return serveHTTP(alive, b.web, b.http()) })
 		b.log.Info("metrics served", "address", b.web.Addr())
 	}
-	b.log.Info("broker ready", "id", b.settings.BrokerID, "address", b.settings.Advertised[0].Address())
+	b.log.Info("broker ready", "id", b.settings.BrokerID, "address", b.listening.Load().Advertised[0].Address())
 
 	var failed error
 	select {
@@ -214,7 +218,7 @@ func (b *Broker) serve(ctx context.Context) error {
 	case <-alive.Done():
 	}
 	refuse()
-	within(time.Second, func() { _ = connections.Wait() }) // a handler may hang on ZooKeeper
+	within(time.Second, func() { <-answered }) // a handler may hang on ZooKeeper
 	closed := b.replicas.Shutdown(alive)
 	end()
 	b.peers.Close()

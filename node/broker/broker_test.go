@@ -88,6 +88,7 @@ func TestThreeBrokers(t *testing.T) {
 	t.Run("topics that cannot be are refused", c.testBadTopics)
 	t.Run("configurations change while running", c.testConfigs)
 	t.Run("brokers' configurations change while running", c.testBrokerConfigs)
+	t.Run("listeners come and go", c.testListeners)
 	t.Run("partitions are added", c.testAddPartitions)
 	t.Run("topics are deleted", c.testDeleteTopic)
 	t.Run("producers get different ids", c.testProducerIDs)

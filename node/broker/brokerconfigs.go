@@ -19,10 +19,9 @@ const allBrokers = "<default>"
 // values are the broker's properties as they are now: server.properties under what ZooKeeper has for this broker.
 func (b *Broker) values() settings.Values { return *b.live.Load() }
 
-// loadConfigs reads what ZooKeeper has for this broker and for all, and follows it.
+// loadConfigs reads what ZooKeeper has for this broker and for all, and follows it. The lock reconfigure is held: what was
+// read first must not be taken in last.
 func (b *Broker) loadConfigs(ctx context.Context) error {
-	b.reconfigure.Lock() // from the beginning: what was read first must not be taken in last
-	defer b.reconfigure.Unlock()
 	own, _, err := readEntityConfig(ctx, b.zk, b.ownConfig())
 	if err != nil {
 		return err
@@ -76,15 +75,14 @@ func (b *Broker) resealPasswords(ctx context.Context) error {
 }
 
 // renewStores has new connections use the key and trust stores that are configured now, as their files are now. Where they
-// cannot be used, those in use stay.
+// cannot be used, those in use stay. The lock reconfigure is held.
 func (b *Broker) renewStores() error {
-	b.reconfigure.Lock()
-	defer b.reconfigure.Unlock()
-	next, err := b.settings.ReadStores(b.values())
+	listening := b.listening.Load()
+	next, err := listening.ReadStores(b.values())
 	if err != nil {
 		return err
 	}
-	b.settings.Use(next)
+	listening.Use(next)
 	for _, listener := range slices.Sorted(maps.Keys(next)) {
 		b.log.Info("new connections use other key and trust stores", "listener", listener)
 	}
@@ -97,12 +95,21 @@ func (b *Broker) brokerConfigChanged(ctx context.Context, name string) {
 	if !own && name != allBrokers {
 		return
 	}
+	b.reconfigure.Lock()
+	defer b.reconfigure.Unlock()
 	if err := b.loadConfigs(ctx); err != nil {
 		b.log.Warn("broker configuration not read", "err", err)
 		return
 	}
-	if !own { // stores are each broker's own
+	if !own { // listeners and stores are each broker's own
 		return
+	}
+	before := b.listening.Load()
+	if err := b.relisten(ctx, b.values()); err != nil {
+		b.log.Error("listeners stay as they are", "err", err)
+	}
+	if b.listening.Load() != before { // else who had them changed is to have an answer first
+		b.listeners.EndRetired()
 	}
 	if err := b.renewStores(); err != nil {
 		b.log.Error("key and trust stores not renewed, those in use stay", "err", err)
@@ -114,8 +121,44 @@ func (b *Broker) followConfigs(ctx context.Context, e entity) error {
 	if err := b.loadConfigs(ctx); err != nil || e.name == "" {
 		return err
 	}
+	if err := b.relisten(ctx, b.values()); err != nil {
+		return refuse(kerr.InvalidConfig, "written, but listeners stay as they are: %v", err)
+	}
 	if err := b.renewStores(); err != nil {
 		return refuse(kerr.InvalidConfig, "written, but the stores changed meanwhile: %v", err)
 	}
 	return nil
+}
+
+// checkBroker says what is wrong with all that this broker is to set, or all brokers. Listeners that are to be added are bound
+// when it returns. The result is how ZooKeeper keeps it.
+func (b *Broker) checkBroker(e entity, now, next map[string]string) (stored map[string]string, err error) {
+	for _, name := range slices.Sorted(maps.Keys(next)) {
+		if err := b.settings.CheckDynamic(name, next[name], e.name == ""); err != nil {
+			return nil, refuse(kerr.InvalidRequest, "%v", err)
+		}
+	}
+	if e.name == "" {
+		return next, nil
+	}
+	plain, stored, err := b.settings.Seal(now, next)
+	if err != nil {
+		return nil, refuse(kerr.InvalidConfig, "%v", err)
+	}
+	after, _ := b.settings.With(plain, nil)
+	open := b.listening.Load()
+	listening, err := b.settings.Relisten(open, after)
+	if err == nil {
+		err = b.settings.CheckListeners(open, listening, now, next)
+	}
+	if err == nil {
+		_, err = listening.ReadStores(after)
+	}
+	if err == nil {
+		err = b.listeners.Bind(listening.Listeners)
+	}
+	if err != nil {
+		return nil, refuse(kerr.InvalidRequest, "%v", err)
+	}
+	return stored, nil
 }

@@ -283,32 +283,18 @@ func (b *Broker) check(e entity, now, next map[string]string) (stored map[string
 	if e.kind == kmsg.ConfigResourceTypeTopic {
 		return next, checkTopicConfigs(next)
 	}
-	for _, name := range slices.Sorted(maps.Keys(next)) {
-		if err := b.settings.CheckDynamic(name, next[name], e.name == ""); err != nil {
-			return nil, refuse(kerr.InvalidRequest, "%v", err)
-		}
-	}
-	if e.name == "" {
-		return next, nil
-	}
-	if err := b.settings.CheckListeners(now, next); err != nil {
-		return nil, refuse(kerr.InvalidRequest, "%v", err)
-	}
-	plain, stored, err := b.settings.Seal(now, next)
-	if err != nil {
-		return nil, refuse(kerr.InvalidConfig, "%v", err)
-	}
-	after, _ := b.settings.With(plain, nil)
-	if _, err := b.settings.ReadStores(after); err != nil {
-		return nil, refuse(kerr.InvalidRequest, "%v", err)
-	}
-	return stored, nil
+	return b.checkBroker(e, now, next)
 }
 
 // changeConfigs writes what an entity sets and tells all brokers of it by a notification.
 func (b *Broker) changeConfigs(ctx context.Context, e entity, validateOnly bool, change func(entity, map[string]string) (map[string]string, error)) error {
 	if err := b.mayChange(e); err != nil {
 		return err
+	}
+	if e.kind == kmsg.ConfigResourceTypeBroker {
+		b.reconfigure.Lock()
+		defer b.reconfigure.Unlock()
+		defer b.listeners.Release() // of listeners that were not added after all
 	}
 	path := layout.Config + "/" + e.path()
 	for {

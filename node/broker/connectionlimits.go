@@ -22,12 +22,12 @@ type listenerLimits struct {
 	rate float64
 }
 
-func readConnectionLimits(v settings.Values, listeners map[string]*listenerConnections) connectionLimits {
+func readConnectionLimits(v settings.Values, listeners []string) connectionLimits {
 	l := connectionLimits{
 		most: int(v.Int("max.connections")), rate: float64(v.Int("max.connection.creation.rate")),
 		perAddress: int(v.Int("max.connections.per.ip")), overrides: map[string]int{}, listeners: map[string]listenerLimits{},
 	}
-	for name := range listeners {
+	for _, name := range listeners {
 		l.listeners[name] = listenerLimits{int(v.ListenerInt(name, "max.connections")), float64(v.ListenerInt(name, "max.connection.creation.rate"))}
 	}
 	for host, n := range settings.Overrides(v.Text("max.connections.per.ip.overrides")) {

@@ -2,8 +2,11 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,10 +22,11 @@ import (
 // Where other listeners exist, too, that between brokers is protected: its connections do not wait for those of others. If
 // they are too many with them, the others lose the connection that has been idle for longest.
 type connections struct {
-	quotas    *quota.Quotas
-	protected string // listener, "" if none is
+	quotas  *quota.Quotas
+	windows quota.Windows
 
 	mu        sync.Mutex
+	protected string        // listener, "" if none is
 	changed   chan struct{} // is closed when somebody left, or limits changed
 	limits    connectionLimits
 	rate      *quota.Rate // of those that are not protected
@@ -44,6 +48,7 @@ type listenerConnections struct {
 type stay struct {
 	in       *connections
 	listener string
+	of       *listenerConnections // of the listener, which may be gone meanwhile
 	address  string
 	conn     net.Conn
 	used     atomic.Int64 // nanoseconds since 1970
@@ -52,21 +57,41 @@ type stay struct {
 func newConnections(s *settings.Settings, quotas *quota.Quotas) *connections {
 	w := windows(s.Values, "quota.window")
 	c := &connections{
-		quotas: quotas, changed: make(chan struct{}), rate: quota.NewRate(w), listeners: map[string]*listenerConnections{}, addresses: map[string]int{},
+		quotas: quotas, windows: w, changed: make(chan struct{}), rate: quota.NewRate(w), listeners: map[string]*listenerConnections{}, addresses: map[string]int{},
 	}
-	for _, l := range s.Listeners {
-		c.listeners[l.Name] = &listenerConnections{rate: quota.NewRate(w), stays: map[*stay]bool{}}
-	}
-	if len(s.Listeners) > 1 {
-		c.protected = s.InterBrokerListener
-	}
-	c.Limit(s.Values)
+	c.Follow(s.Values, s.Listeners, s.InterBrokerListener)
 	return c
 }
 
+// Follow takes in which listeners there are, and which is that between brokers. Who came in by one that is gone counts until
+// it leaves; nobody comes in by it any more.
+func (c *connections) Follow(v settings.Values, all []settings.Listener, between string) {
+	c.mu.Lock()
+	before := c.listeners
+	c.listeners = map[string]*listenerConnections{}
+	for _, l := range all {
+		c.listeners[l.Name] = before[l.Name]
+		if before[l.Name] == nil {
+			c.listeners[l.Name] = &listenerConnections{rate: quota.NewRate(c.windows), stays: map[*stay]bool{}}
+		}
+	}
+	c.protected = ""
+	if len(all) > 1 {
+		c.protected = between
+	}
+	c.mu.Unlock()
+	c.Limit(v)
+}
+
+// errRemoved is the error of connections that come in by a listener that is gone.
+var errRemoved = errors.New("the listener was removed")
+
 // Limit takes in limits that changed. By max.connections connections end that are too many, by the other limits they stay.
 func (c *connections) Limit(v settings.Values) {
-	limits := readConnectionLimits(v, c.listeners)
+	c.mu.Lock()
+	names := slices.Collect(maps.Keys(c.listeners))
+	c.mu.Unlock()
+	limits := readConnectionLimits(v, names)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.limits = limits
@@ -113,9 +138,13 @@ func (c *connections) await(ctx context.Context, listener string) error {
 	}
 	for {
 		c.mu.Lock()
-		room, changed := c.room(listener), c.changed
+		there, changed := c.listeners[listener] != nil, c.changed
+		room := there && c.room(listener)
 		c.mu.Unlock()
-		if room {
+		switch {
+		case !there:
+			return errRemoved
+		case room:
 			return nil
 		}
 		select {
@@ -133,7 +162,10 @@ func (c *connections) pace(listener string, now time.Time) (rest time.Duration) 
 	if listener != c.protected {
 		rest = c.rate.Take(c.limits.rate, now)
 	}
-	return max(rest, c.listeners[listener].rate.Take(c.limits.listeners[listener].rate, now))
+	if l := c.listeners[listener]; l != nil {
+		rest = max(rest, l.rate.Take(c.limits.listeners[listener].rate, now))
+	}
+	return rest
 }
 
 // room says whether a listener may have one more. The lock is held.
@@ -149,6 +181,9 @@ func (c *connections) admit(s *stay) (rest time.Duration, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l, now := c.listeners[s.listener], time.Now()
+	if l == nil {
+		return 0, errRemoved
+	}
 	most, ok := c.limits.overrides[s.address]
 	if !ok {
 		most = c.limits.perAddress
@@ -166,6 +201,7 @@ func (c *connections) admit(s *stay) (rest time.Duration, err error) {
 		return 0, fmt.Errorf("%s has %d connections already (max.connections.per.ip)", s.address, most)
 	}
 	l.opened++
+	s.of = l
 	l.stays[s] = true
 	c.addresses[s.address]++
 	c.total++
@@ -177,10 +213,12 @@ func (c *connections) admit(s *stay) (rest time.Duration, err error) {
 func (c *connections) Authenticated(listener string, could bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if could {
-		c.listeners[listener].proven++
-	} else {
-		c.listeners[listener].failed++
+	switch l := c.listeners[listener]; {
+	case l == nil: // it is gone
+	case could:
+		l.proven++
+	default:
+		l.failed++
 	}
 }
 
@@ -210,12 +248,11 @@ func (c *connections) idlest() (idlest *stay) {
 
 // remove takes a connection out of the count, once. The lock is held.
 func (c *connections) remove(s *stay) {
-	l := c.listeners[s.listener]
-	if !l.stays[s] {
+	if !s.of.stays[s] {
 		return
 	}
-	delete(l.stays, s)
-	l.closed++
+	delete(s.of.stays, s)
+	s.of.closed++
 	c.total--
 	if c.addresses[s.address]--; c.addresses[s.address] <= 0 {
 		delete(c.addresses, s.address)

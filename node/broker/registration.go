@@ -27,6 +27,8 @@ type registration struct {
 
 	epoch atomic.Int64 // -1 before the first registration
 
+	writing sync.Mutex // is held from asking for the value until it is written
+
 	mu      sync.Mutex
 	session int64 // that the broker is registered in, 0 for none
 	settled sync.Once
@@ -70,9 +72,7 @@ func (r *registration) register(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		err = r.zk.multi(ctx,
-			createRequest(path, nil, zk.FlagEphemeral),
-			&zk.SetDataRequest{Path: path, Data: layout.Encode(r.value(time.Now())), Version: 0})
+		err = r.create(ctx, path)
 		if err != nil && !errors.Is(err, zk.ErrNodeExists) {
 			return fmt.Errorf("register as broker %d: %w", r.id, err)
 		}
@@ -99,6 +99,32 @@ func (r *registration) register(ctx context.Context) error {
 			return &takenError{r.id, holder, r.patience}
 		}
 	}
+}
+
+func (r *registration) create(ctx context.Context, path string) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	return r.zk.multi(ctx,
+		createRequest(path, nil, zk.FlagEphemeral),
+		&zk.SetDataRequest{Path: path, Data: layout.Encode(r.value(time.Now())), Version: 0})
+}
+
+// Update has the registration tell what has changed. A broker that is not registered at the moment will tell it then.
+func (r *registration) Update(ctx context.Context) error {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	path := layout.Broker(r.id)
+	_, stat, err := r.zk.get(ctx, path)
+	if err == nil && stat.EphemeralOwner == r.in() {
+		err = r.zk.do(ctx, func() error {
+			_, err := r.zk.Set(path, layout.Encode(r.value(time.Now())), -1)
+			return err
+		})
+	}
+	if err != nil && !errors.Is(err, zk.ErrNoNode) {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
 }
 
 // awaitGone waits for a znode to be deleted; gone is false when the deadline passes first.

@@ -45,7 +45,7 @@ func (b *Broker) routes() map[int16]handler {
 		30: on(b.createACLs),
 		31: on(b.deleteACLs),
 		32: on(b.describeConfigs),
-		33: on(b.alterConfigs),
+		33: b.thenRetire(on(b.alterConfigs)),
 		34: on(b.replicas.AlterReplicaLogDirs),
 		35: on(b.replicas.DescribeLogDirs),
 		36: on(saslAuthenticate),
@@ -55,7 +55,7 @@ func (b *Broker) routes() map[int16]handler {
 		40: onFrom(b.expireToken),
 		41: onFrom(b.describeTokens),
 		43: on(b.controller.ElectLeaders),
-		44: on(b.incrementalAlterConfigs),
+		44: b.thenRetire(on(b.incrementalAlterConfigs)),
 		45: on(b.controller.AlterPartitionAssignments),
 		46: on(b.controller.ListPartitionReassignments),
 		48: on(b.describeQuotas),
@@ -93,7 +93,7 @@ func (b *Broker) server(listener string) *wire.Server {
 			return ok
 		}),
 		Listener: listener,
-		Security: b.settings.Security[listener].Security(b.identity),
+		Security: b.listening.Load().Security[listener].Security(b.identity),
 		Enter: func(ctx context.Context, conn net.Conn) (wire.Stay, time.Duration, error) {
 			return b.connections.Enter(ctx, listener, conn)
 		},

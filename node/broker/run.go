@@ -1,15 +1,14 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strings"
-	"syscall"
 
 	"github.com/go-zookeeper/zk"
 
@@ -32,7 +31,7 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 		logger.Info("properties known to Kafka, not used here", "keys", strings.Join(unused, ","))
 	}
 	memory.Tune(50)
-	b := &Broker{settings: s, loggers: loggers, log: logger}
+	b := &Broker{settings: s, loggers: loggers, log: logger, listeners: newListeners()}
 	b.live.Store(&s.Values)
 	if err := b.run(ctx); err != nil {
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -46,15 +45,24 @@ func Run(ctx context.Context, configPath string, out io.Writer) error {
 }
 
 func (b *Broker) run(ctx context.Context) (err error) {
-	if err := b.listen(); err != nil {
-		return err
-	}
 	defer b.closeListeners()
+	if b.settings.HTTP != "" {
+		if b.web, err = bind(settings.HTTPListener, b.settings.HTTP); err != nil {
+			return err
+		}
+	}
+	unbound := b.listeners.Bind(b.settings.Listeners) // at once: who connects early waits, and a port in use is found soon
+	if unbound != nil {
+		b.log.Warn("not every listener is bound, ZooKeeper may have others for this broker", "err", unbound)
+	}
 	if b.zk, err = connectZooKeeper(ctx, b.settings.ZooKeeper, b.log); err != nil {
-		return err
+		return cmp.Or(unbound, err)
 	}
 	defer b.zk.Close()
 	if err := b.prepareCluster(ctx); err != nil {
+		return err
+	}
+	if err := b.beginListening(ctx); err != nil {
 		return err
 	}
 	dirs, err := log.OpenDirs(b.settings.LogDirs, log.Identity{ClusterID: b.clusterID, BrokerID: b.settings.BrokerID}, b.loggers.named(logLogger))
@@ -81,8 +89,11 @@ func (b *Broker) load(ctx context.Context, dirs *log.Dirs) error {
 		return fmt.Errorf("read users, clients and ips: %w", err)
 	}
 	b.limitsChanged()
-	if err := errors.Join(b.resealPasswords(ctx), b.loadConfigs(ctx)); err != nil {
+	if err := b.loadConfigs(ctx); err != nil { // nobody else does yet
 		return fmt.Errorf("read the broker's configuration: %w", err)
+	}
+	if err := b.relisten(ctx, b.values()); err != nil {
+		b.log.Error("listeners stay as they are", "err", err)
 	}
 	if err := b.settings.Begin(b.values()); err != nil {
 		return err
@@ -101,44 +112,11 @@ func (b *Broker) load(ctx context.Context, dirs *log.Dirs) error {
 	return b.registration.register(ctx)
 }
 
-func (b *Broker) listen() error {
-	for i, l := range b.settings.Listeners {
-		bound, err := bind("listeners", l.Address())
-		if err != nil {
-			return err
-		}
-		b.listeners = append(b.listeners, bound)
-		if l.Port == 0 { // the system chose: tell others
-			b.settings.Bound(i, bound.Addr().(*net.TCPAddr).Port)
-		}
-	}
-	if b.settings.HTTP != "" {
-		var err error
-		b.web, err = bind(settings.HTTPListener, b.settings.HTTP)
-		return err
-	}
-	return nil
-}
-
-// bind opens the address that a property gives.
-func bind(property, address string) (net.Listener, error) {
-	bound, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s: %s is in use by another process: stop that one or choose another port", property, address)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", property, err)
-	}
-	return bound, nil
-}
-
 func (b *Broker) closeListeners() {
 	if b.web != nil {
 		b.web.Close()
 	}
-	for _, l := range b.listeners {
-		l.Close()
-	}
+	b.listeners.Close()
 }
 
 // prepareCluster makes sure of the znodes that every cluster has and learns the cluster's id.

@@ -245,6 +245,7 @@ func TestSecuredBrokers(t *testing.T) {
 	t.Run("quotas", s.testQuotas)
 	t.Run("delegation tokens", s.testTokens)
 	t.Run("certificates change while brokers run", s.testStores)
+	t.Run("a listener comes with its own way to say who one is", s.testSecuredListener)
 	t.Run("brokers get certificates of another authority", s.testAnotherAuthority)
 	t.Run("who came in is counted", s.testAuthenticationMetrics)
 	t.Run("no secret is in a log", s.testLogs)
@@ -444,7 +445,7 @@ func (s *securedCluster) testLogs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, secret := range []string{"between brokers", "alice's", "bobs", "meow", "secret of all tokens", "stored_key", "PRIVATE KEY", storePassword, encoderSecret, "encryptedPassword"} {
+		for _, secret := range []string{"between brokers", "alice's", "bobs", "doras", "meow", "secret of all tokens", "stored_key", "PRIVATE KEY", storePassword, encoderSecret, "encryptedPassword"} {
 			if bytes.Contains(text, []byte(secret)) {
 				t.Errorf("the log of broker %d holds %q", id, secret)
 			}

@@ -43,8 +43,8 @@ func TestABrokerThatCannotStartSaysWhy(t *testing.T) {
 	zookeeper := silent(t)
 	for _, c := range []struct{ name, properties, want string }{
 		{"wrong property", "broker.id=1\nzookeeper.connect=h\nnum.partitions=x", "server.properties:3: num.partitions:"},
-		{"port in use", "broker.id=1\nzookeeper.connect=h\nlisteners=PLAINTEXT://" + zookeeper, zookeeper + " is in use by another process"},
-		{"address of another machine", "broker.id=1\nzookeeper.connect=h\nlisteners=PLAINTEXT://192.0.2.1:9092", "192.0.2.1:9092"},
+		{"port in use", "broker.id=1\nzookeeper.connect=" + zookeeper + "\nzookeeper.connection.timeout.ms=200\nlisteners=PLAINTEXT://" + zookeeper, zookeeper + " is in use by another process"},
+		{"address of another machine", "broker.id=1\nzookeeper.connect=" + zookeeper + "\nzookeeper.connection.timeout.ms=200\nlisteners=PLAINTEXT://192.0.2.1:9092", "192.0.2.1:9092"},
 		{
 			"no ZooKeeper", "broker.id=1\nlisteners=PLAINTEXT://127.0.0.1:0\nzookeeper.connection.timeout.ms=200\nzookeeper.connect=" + zookeeper,
 			"no ZooKeeper server at " + zookeeper + " gave a session within 200ms",

@@ -167,7 +167,7 @@ func (s *securedCluster) refuseStores(t *testing.T, id int32, now *x509.Certific
 		{"INTERNAL", []string{"ssl.truststore.location", filepath.Join(stranger.dir, "ca.pem")}, "the trust store does not trust their certificate"},
 		{"INTERNAL", []string{"ssl.keystore.location", stranger.issue(brokerName)}, "the trust store does not trust their certificate"},
 		{"SIMPLE", []string{"ssl.keystore.location", s.issue(brokerName)}, "no listener with TLS whose name in small letters is simple"},
-		{"MUTUAL", []string{"ssl.client.auth", "none"}, "those are read when the broker starts"},
+		{"MUTUAL", []string{"ssl.client.auth", "none"}, "is read when listener MUTUAL is opened"},
 	} {
 		if err := s.setStores(t, id, c.listener, c.pairs...); !errors.Is(err, kerr.InvalidRequest) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %v: got %v, want %s", c.listener, c.pairs, err, c.want)

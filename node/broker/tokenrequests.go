@@ -17,8 +17,9 @@ import (
 // tokenAllowed refuses requests about tokens over connections that could be heard, or whose client has no name, and
 // those of clients that have only a token themselves.
 func (b *Broker) tokenAllowed(r *wire.Request) error {
-	protocol := b.settings.Security[r.Conn.Listener].Protocol
-	if r.Conn.ByToken || protocol == "PLAINTEXT" || protocol == "SSL" && r.Conn.Principal == wire.Anonymous {
+	l, _ := b.listening.Load().Find(r.Conn.Listener)
+	protocol := l.Protocol // none where the listener is gone
+	if protocol == "" || r.Conn.ByToken || protocol == "PLAINTEXT" || protocol == "SSL" && r.Conn.Principal == wire.Anonymous {
 		return kerr.DelegationTokenRequestNotAllowed
 	}
 	return nil

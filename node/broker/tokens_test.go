@@ -15,7 +15,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
-	"kdrill/node/broker/auth"
 	"kdrill/node/broker/authorizer"
 	"kdrill/node/broker/settings"
 	"kdrill/node/broker/token"
@@ -120,10 +119,12 @@ func (a hostAddr) String() string  { return string(a) }
 
 // tokenless is a broker that only knows its listeners.
 func tokenless() *Broker {
-	b := &Broker{log: discard(), settings: &settings.Settings{Security: map[string]*auth.Listener{}}}
+	b := &Broker{log: discard(), settings: new(settings.Settings)}
+	var listening settings.Listening
 	for _, protocol := range []string{"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"} {
-		b.settings.Security[protocol] = &auth.Listener{Protocol: protocol}
+		listening.Listeners = append(listening.Listeners, settings.Listener{Name: protocol, Protocol: protocol})
 	}
+	b.listening.Store(&listening)
 	return b
 }
 

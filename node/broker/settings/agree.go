@@ -25,9 +25,4 @@ func (s *Settings) agree(file *config.File) {
 			file.Reject(rule.key, "%s", rule.says)
 		}
 	}
-	for _, l := range s.Advertised {
-		if l.Host == "0.0.0.0" {
-			file.Reject("advertised.listeners", "0.0.0.0 of listener %s is no address that others can reach: set advertised.listeners to one that is", l.Name)
-		}
-	}
 }

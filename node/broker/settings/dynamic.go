@@ -30,7 +30,10 @@ func throttles() Table {
 // dynamic lists, beside what gives topics their defaults, what may change while a broker runs, sorted.
 func dynamic() []string {
 	return []string{
+		"advertised.listeners",
 		"background.threads",
+		"listener.security.protocol.map",
+		"listeners",
 		"log.cleaner.backoff.ms",
 		"log.cleaner.dedupe.buffer.size",
 		"log.cleaner.io.buffer.load.factor",
@@ -54,7 +57,7 @@ func dynamic() []string {
 	}
 }
 
-// Dynamic says whether a broker's property may change while it runs.
+// Dynamic says whether a broker's property may change while it runs; one of a listener, while that is open.
 func (v Values) Dynamic(name string) bool {
 	if _, ok := throttles().Find(name); ok {
 		return true
@@ -91,15 +94,17 @@ func (v Values) CheckDynamic(name, value string, all bool) error {
 	d, known := v.FindDynamic(name)
 	own := strings.HasPrefix(name, ownPrefix)
 	switch {
-	case own && !v.Dynamic(name):
-		return fmt.Errorf("%s is a listener's: those are read when the broker starts: edit server.properties and restart it", name)
+	case own && !known:
+		return fmt.Errorf("%s is unknown: no property of a listener has this name", name)
 	case own && all:
 		return fmt.Errorf("%s is a listener's: set it for each broker, not for all", name)
+	case slices.Contains(addresses(), name) && all:
+		return fmt.Errorf("%s is each broker's own: set it for each broker, not for all", name)
 	case slices.Contains(auth.Renewable(), name):
 		return fmt.Errorf("%s can be updated dynamically only for one listener: set listener.name.NAME.%s", name, name)
 	case !known:
 		return nil
-	case !v.Dynamic(name):
+	case !own && !v.Dynamic(name):
 		return fmt.Errorf("%s cannot be updated dynamically: edit server.properties and restart the broker", name)
 	}
 	if err := d.Validate(value); err != nil {

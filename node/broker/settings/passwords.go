@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -15,7 +16,7 @@ var ErrNoSecret = errors.New("ZooKeeper keeps passwords only encoded: set passwo
 // isPassword says whether ZooKeeper keeps a property of a broker only encoded.
 func (v Values) isPassword(name string) bool {
 	d, known := v.FindDynamic(name)
-	return known && d.Type == kmsg.ConfigTypePassword && v.Dynamic(name)
+	return known && d.Type == kmsg.ConfigTypePassword && (v.Dynamic(name) || strings.HasPrefix(name, ownPrefix))
 }
 
 // encodePassword is a password as ZooKeeper keeps it.

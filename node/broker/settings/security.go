@@ -5,21 +5,31 @@ import (
 
 	"kdrill/node/broker/auth"
 	"kdrill/node/config"
+	"kdrill/node/wire"
 )
 
 // readSecurity reads how the peers of each listener prove who they are, and how this broker does it to others.
 func (s *Settings) readSecurity(file *config.File) {
-	s.Security = map[string]*auth.Listener{}
 	for _, l := range s.Listeners {
-		between := l.Name == s.InterBrokerListener
-		s.Security[l.Name] = auth.ReadListener(l.Protocol, between, scope{s.Values, l.Name}, file.Reject)
-		if between {
-			s.Dialer = auth.ReadDialer(s.Security[l.Name], scope{s.Values, l.Name}, file.Reject)
-		}
+		s.secure(&s.Listening, l, s.Values, file.Reject)
 	}
+	s.Dialer = s.dialer(s.Values, file.Reject)
 	if name := s.Text("authorizer.class.name"); name != "" && name != ACLAuthorizer {
 		file.Reject("authorizer.class.name", "%s is not known here: set it to %s, or to nothing", name, ACLAuthorizer)
 	}
+}
+
+// secure reads how the peers of one listener of l prove who they are.
+func (s *Settings) secure(l *Listening, of Listener, v Values, reject reject) {
+	l.Security[of.Name] = auth.ReadListener(of.Protocol, of.Name == s.InterBrokerListener, scope{v, of.Name}, reject)
+}
+
+// dialer is how this broker connects to the others, if it has a listener for that.
+func (s *Settings) dialer(v Values, reject reject) (d wire.Dialer) {
+	if between := s.Security[s.InterBrokerListener]; between != nil {
+		d = auth.ReadDialer(between, scope{v, s.InterBrokerListener}, reject)
+	}
+	return d
 }
 
 // ACLAuthorizer is the authorizer.class.name that is known.

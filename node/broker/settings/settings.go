@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"kdrill/node/broker/auth"
 	"kdrill/node/config"
 	"kdrill/node/wire"
 )
@@ -18,28 +17,15 @@ type Settings struct {
 
 	BrokerID            int32
 	Rack                string
-	Listeners           []Listener // to bind
-	Advertised          []Listener // what others are told
+	Listening           // from the beginning
 	InterBrokerListener string
-	Security            map[string]*auth.Listener // by the name of the listener
-	Dialer              wire.Dialer               // connects to the listener between brokers
+	Dialer              wire.Dialer // connects to the listener between brokers
 	LogDirs             []string
 	HTTP                string // host:port of /metrics and /healthz, empty for none
 	ZooKeeper           ZooKeeper
 
 	storeless error // what is wrong with the stores that the file names; /config/brokers may name others
 }
-
-// Listener is one address of a broker.
-type Listener struct {
-	Name     string // such as PLAINTEXT
-	Protocol string // its security protocol
-	Host     string // empty binds every address
-	Port     int
-}
-
-// Address is what net.Listen and net.Dial take.
-func (l Listener) Address() string { return net.JoinHostPort(l.Host, strconv.Itoa(l.Port)) }
 
 // ZooKeeper says where the ensemble is.
 type ZooKeeper struct {
@@ -89,38 +75,8 @@ func read(file *config.File) (*Settings, error) {
 // rackSelector is the class that Kafka ships to have consumers read from a replica in their rack.
 const rackSelector = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
 
-// Bound notes the port that the system chose for a listener with port 0, before anybody else reads the settings.
-func (s *Settings) Bound(listener, port int) {
-	name := s.Listeners[listener].Name
-	s.Listeners, s.Advertised = slices.Clone(s.Listeners), slices.Clone(s.Advertised)
-	s.Listeners[listener].Port = port
-	for i, l := range s.Advertised {
-		if l.Name == name && l.Port == 0 {
-			s.Advertised[i].Port = port
-		}
-	}
-}
-
 func (s *Settings) readListeners(file *config.File) {
-	protocols := map[string]string{}
-	for _, pair := range List(s.Text("listener.security.protocol.map")) {
-		name, protocol, _ := strings.Cut(pair, ":")
-		protocols[strings.ToUpper(strings.TrimSpace(name))] = strings.TrimSpace(protocol)
-	}
-	s.Listeners = readAddresses(file, "listeners", s.Text("listeners"), protocols)
-	s.Advertised = s.Listeners
-	if s.Has("advertised.listeners") {
-		s.Advertised = readAddresses(file, "advertised.listeners", s.Text("advertised.listeners"), protocols)
-	}
-	for i, l := range s.Advertised {
-		if l.Host == "" { // every address: others on this machine find us on loopback
-			s.Advertised = slices.Clone(s.Advertised)
-			s.Advertised[i].Host = "localhost"
-		}
-		if !slices.ContainsFunc(s.Listeners, func(bound Listener) bool { return bound.Name == l.Name }) {
-			file.Reject("advertised.listeners", "%s is not among the listeners", l.Name)
-		}
-	}
+	s.Listening = readListening(s.Values, file.Reject)
 	s.InterBrokerListener = strings.ToUpper(s.Text("inter.broker.listener.name"))
 	if s.InterBrokerListener != "" && s.Has("security.inter.broker.protocol") {
 		file.Reject("security.inter.broker.protocol", "excludes inter.broker.listener.name: set only one of them")
@@ -134,47 +90,6 @@ func (s *Settings) readListeners(file *config.File) {
 	if len(s.Advertised) > 0 && !s.advertises(s.InterBrokerListener) {
 		file.Reject("inter.broker.listener.name", "no advertised listener is named %s", s.InterBrokerListener)
 	}
-}
-
-func (s *Settings) advertises(name string) bool {
-	return slices.ContainsFunc(s.Advertised, func(l Listener) bool { return l.Name == name })
-}
-
-// readAddresses reads NAME://host:port,…
-func readAddresses(file *config.File, key, value string, protocols map[string]string) (listeners []Listener) {
-	for _, item := range List(value) {
-		name, address, ok := strings.Cut(item, "://")
-		if !ok {
-			file.Reject(key, "%q is not NAME://host:port", item)
-			continue
-		}
-		host, portText, err := net.SplitHostPort(address)
-		if err != nil {
-			file.Reject(key, "%q is not NAME://host:port", item)
-			continue
-		}
-		port, err := strconv.ParseUint(portText, 10, 16)
-		if err != nil {
-			file.Reject(key, "%q is not a port", portText)
-			continue
-		}
-		name = strings.ToUpper(name)
-		protocol, ok := protocols[name]
-		switch {
-		case !ok:
-			file.Reject(key, "listener %s is not in listener.security.protocol.map", name)
-		case !slices.Contains([]string{"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"}, protocol):
-			file.Reject("listener.security.protocol.map", "%q of listener %s is none of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL", protocol, name)
-		case slices.ContainsFunc(listeners, func(l Listener) bool { return l.Name == name }):
-			file.Reject(key, "listener %s is there twice", name)
-		default:
-			listeners = append(listeners, Listener{name, protocol, host, int(port)})
-		}
-	}
-	if len(listeners) == 0 && file.Has(key) && strings.TrimSpace(value) == "" {
-		file.Reject(key, "names no listener")
-	}
-	return listeners
 }
 
 func (s *Settings) readHTTP(file *config.File) {

@@ -172,7 +172,7 @@ zookeeper.connect=[::1]:2181,zoo:2182/kafka/one/
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Bound(0, 4242)
+	s.Bound("INSIDE", 4242)
 	if s.Listeners[0].Address() != "127.0.0.1:4242" || s.Advertised[0].Address() != "localhost:4242" || s.Advertised[1].Port != 19094 {
 		t.Errorf("listeners %v, advertised %v", s.Listeners, s.Advertised)
 	}
@@ -206,13 +206,13 @@ func TestListenersHaveTheirOwnLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, wrong := s.With(map[string]string{own: "20", "listener.name.plaintext.ssl.cipher.suites": "x"}, map[string]string{own: "30", "max.connections": "200"})
+	v, wrong := s.With(map[string]string{own: "20", "listener.name.plaintext.no.such": "x"}, map[string]string{own: "30", "max.connections": "200"})
 	for i, want := range []int64{s.ListenerInt("PLAINTEXT", "max.connections"), v.ListenerInt("PLAINTEXT", "max.connections"), v.ListenerInt("OTHER", "max.connections")} {
 		if want != []int64{10, 20, 200}[i] {
 			t.Errorf("limit %d is %d", i, want)
 		}
 	}
-	for i, want := range []string{"those are read when the broker starts", "set it for each broker, not for all"} {
+	for i, want := range []string{"no property of a listener has this name", "set it for each broker, not for all"} {
 		if len(wrong) != 2 || !strings.Contains(wrong[i].Error(), want) {
 			t.Errorf("refused %v, want %s", wrong, want)
 		}

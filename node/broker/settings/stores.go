@@ -31,21 +31,19 @@ func (s *Settings) Begin(v Values) error {
 
 // ReadStores reads the stores that v names, of the listeners where they are others than those in use, or where their files
 // were written since. The error says in one line why some cannot be used.
-func (s *Settings) ReadStores(v Values) (Stores, error) {
-	var wrong []string
-	next := s.readStores(v, func(key, format string, args ...any) {
-		wrong = append(wrong, key+": "+fmt.Sprintf(format, args...))
-	})
-	if len(wrong) > 0 {
-		return nil, errors.New(strings.Join(wrong, "; "))
+func (l *Listening) ReadStores(v Values) (Stores, error) {
+	var wrong mistakes
+	next := l.readStores(v, wrong.add)
+	if err := wrong.err(); err != nil {
+		return nil, err
 	}
 	return next, nil
 }
 
-func (s *Settings) readStores(v Values, reject func(key, format string, args ...any)) Stores {
+func (l *Listening) readStores(v Values, reject reject) Stores {
 	next := Stores{}
-	for _, name := range slices.Sorted(maps.Keys(s.Security)) {
-		if stores := s.Security[name].ReadStores(scope{v, name}, reject); stores != nil {
+	for _, name := range slices.Sorted(maps.Keys(l.Security)) {
+		if stores := l.Security[name].ReadStores(scope{v, name}, reject); stores != nil {
 			next[name] = stores
 		}
 	}
@@ -53,24 +51,24 @@ func (s *Settings) readStores(v Values, reject func(key, format string, args ...
 }
 
 // Use has the listeners' connections follow other stores from now on.
-func (s *Settings) Use(stores Stores) {
+func (l *Listening) Use(stores Stores) {
 	for name, of := range stores {
-		s.Security[name].Use(of)
+		l.Security[name].Use(of)
 	}
 }
 
-// CheckListeners says which property that next changes is of the stores of a listener that has none.
-func (s *Settings) CheckListeners(now, next map[string]string) error {
-	for _, name := range slices.Sorted(maps.Keys(next)) {
-		if before, had := now[name]; !isOfStores(name) || had && before == next[name] {
-			continue
-		}
-		listener, _, _ := strings.Cut(strings.TrimPrefix(name, ownPrefix), ".")
-		if l := s.Security[strings.ToUpper(listener)]; l == nil || !auth.UsesTLS(l.Protocol) || listener != strings.ToLower(listener) {
-			return fmt.Errorf("%s: this broker has no listener with TLS whose name in small letters is %s", name, listener)
-		}
+// mistakes are wrong properties that make one error of one line.
+type mistakes []string
+
+func (m *mistakes) add(key, format string, args ...any) {
+	*m = append(*m, key+": "+fmt.Sprintf(format, args...))
+}
+
+func (m mistakes) err() error {
+	if len(m) == 0 {
+		return nil
 	}
-	return nil
+	return errors.New(strings.Join(m, "; "))
 }
 
 // isOfStores says whether a property is of the stores of one listener.

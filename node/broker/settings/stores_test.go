@@ -90,19 +90,25 @@ func TestStoresAreOfListenersThatHaveThem(t *testing.T) {
 	}
 	for listener, has := range map[string]bool{"tls": true, "TLS": false, "plaintext": false, "absent": false} {
 		next := map[string]string{"listener.name." + listener + ".ssl.keystore.location": path}
-		if err := s.CheckListeners(nil, next); (err == nil) != has {
+		if err := s.CheckListeners(&s.Listening, &s.Listening, nil, next); (err == nil) != has {
 			t.Errorf("%s: %v", listener, err)
 		}
-		if err := s.CheckListeners(next, next); err != nil {
+		if err := s.CheckListeners(&s.Listening, &s.Listening, next, next); err != nil {
 			t.Errorf("%s, as before: %v", listener, err)
+		}
+	}
+	for _, name := range []string{"ssl.client.auth", "sasl.jaas.config", "plain.ssl.keystore.key"} {
+		next := map[string]string{"listener.name.tls." + name: "x"}
+		if err := s.CheckListeners(&s.Listening, &s.Listening, nil, next); err == nil || !strings.Contains(err.Error(), "is read when listener TLS is opened") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := s.CheckListeners(&s.Listening, &s.Listening, next, nil); err == nil {
+			t.Errorf("%s is taken back from an open listener", name)
 		}
 	}
 	for name, want := range map[string]string{
 		"ssl.keystore.location":                     "only for one listener",
-		"listener.name.tls.ssl.client.auth":         "read when the broker starts",
-		"listener.name.tls.ssl.keystore.location.x": "read when the broker starts",
-		"listener.name.tls.sasl.jaas.config":        "read when the broker starts",
-		"listener.name.tls.plain.ssl.keystore.key":  "read when the broker starts",
+		"listener.name.tls.ssl.keystore.location.x": "no property of a listener has this name",
 	} {
 		if err := s.CheckDynamic(name, "x", false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
