@@ -218,3 +218,46 @@ func TestWhoWaitsToComeInEndsWithTheBroker(t *testing.T) {
 		t.Error("let in where nobody may be")
 	}
 }
+
+func TestConnectionsOfAListenerThatIsRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDoors(t, map[string]string{"max.connections": "2", "max.connections.per.ip": "1"})
+		held, _, err := d.enter("OUTSIDE", "10.0.0.1")()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := d.enter("OUTSIDE", "10.0.0.2")(); err != nil {
+			t.Fatal(err)
+		}
+		waits := d.enter("OUTSIDE", "10.0.0.3")
+		if _, _, err := waits(); err != errWaits {
+			t.Fatalf("the third of two: %v", err)
+		}
+		inside := d.settings.Listeners[:1]
+		d.Follow(d.settings.Values, inside, "INSIDE")
+		if _, _, err := waits(); err != errRemoved {
+			t.Errorf("who waited at the listener: %v", err)
+		}
+		if _, _, err := d.enter("OUTSIDE", "10.0.0.4")(); err != errRemoved {
+			t.Errorf("who comes late: %v", err)
+		}
+		d.Authenticated("OUTSIDE", true)
+		d.change(map[string]string{"max.connections": "2"})
+		if _, _, err := d.enter("INSIDE", "10.0.0.5")(); err != errWaits {
+			t.Errorf("those that are still there do not count: %v", err)
+		}
+
+		again := append(inside[:1:1], settings.Listener{Name: "AGAIN", Protocol: "PLAINTEXT"}, d.settings.Listeners[1])
+		d.Follow(d.settings.Values, again, "INSIDE") // no limit
+		if _, _, err := d.enter("AGAIN", "10.0.0.6")(); err != nil {
+			t.Errorf("a listener that came: %v", err)
+		}
+		held.Leave() // of the listener that had the name before
+		if _, _, err := d.enter("OUTSIDE", "10.0.0.1")(); err != nil {
+			t.Errorf("the listener that came again: %v", err)
+		}
+		if n := len(d.listeners["OUTSIDE"].stays); n != 1 {
+			t.Errorf("%d connections are counted for it, want 1", n)
+		}
+	})
+}

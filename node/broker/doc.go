@@ -13,6 +13,9 @@
 // ZooKeeper, what is taken out of a request. Credentials and quotas are configurations of users, clients and addresses;
 // package auth proves who is asking, package quota measures what for. Delegation tokens are znodes of their own.
 //
+// Listeners come and go while the broker runs: what is asked for is checked and bound first, then written to ZooKeeper, opened
+// and told to all by the registration; connections of a listener that was removed end once who removed it has an answer.
+//
 // A connection is a goroutine, and handlers run on it. The parts own their state and are safe to call from any
 // handler. What the broker keeps itself is immutable, atomic, or behind one small lock each.
 package broker

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
+	"kdrill/node/broker/settings"
 	"kdrill/node/layout"
 	"kdrill/node/wire"
 	"kdrill/testdata/freeport"
@@ -43,6 +45,61 @@ func own(t *testing.T, client *kgo.Client, id int32, properties ...string) error
 		return fmt.Errorf("%w: %s", answers[0].Err, answers[0].ErrMessage)
 	}
 	return nil
+}
+
+func TestSocketsAreBoundOpenedAndRetired(t *testing.T) {
+	l := newListeners()
+	defer l.Close()
+	at := settings.Listener{Name: "A", Host: "127.0.0.1"}
+	if err := l.Bind([]settings.Listener{at}); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Bind([]settings.Listener{at}); err != nil { // it is kept
+		t.Fatal(err)
+	}
+	port := l.doors["A"].socket.Addr().(*net.TCPAddr).Port
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	l.Open("A", accept)
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+
+	other := settings.Listener{Name: "B", Host: "127.0.0.1", Port: port}
+	if err := l.Bind([]settings.Listener{at, {Name: "C", Host: "127.0.0.1"}, other}); err == nil || !strings.Contains(err.Error(), "in use by listener A: remove that one first") {
+		t.Errorf("the port of another listener: %v", err)
+	}
+	if l.doors["C"] == nil || l.doors["B"] != nil {
+		t.Error("what could be bound is not, or what could not is")
+	}
+	l.Release()
+	if l.doors["A"] == nil || l.doors["C"] != nil {
+		t.Error("what was not opened is kept, or what was is not")
+	}
+	l.Retire("A")
+	if err := l.Bind([]settings.Listener{other}); err != nil { // at once, though nobody has ended it yet
+		t.Errorf("the port of a listener that was removed: %v", err)
+	}
+	l.Open("B", func(context.Context, net.Listener) error { return errors.New("no more files") })
+	if err := <-ended; err == nil || err.Error() != "no more files" {
+		t.Errorf("a listener that fails: %v", err)
+	}
+}
+
+// accept takes connections until ctx ends.
+func accept(ctx context.Context, socket net.Listener) error {
+	defer context.AfterFunc(ctx, func() { socket.Close() })()
+	for {
+		conn, err := socket.Accept()
+		if err != nil {
+			return nil
+		}
+		conn.Close()
+	}
 }
 
 // testListeners adds a listener to each broker, works through it alone, and removes it.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"fmt"
 	"net"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -26,6 +27,9 @@ func (b *Broker) beginListening(ctx context.Context) error {
 		b.log.Error("listeners of ZooKeeper cannot be used, those of server.properties are", "path", b.ownConfig(), "err", err)
 	}
 	if err := b.listeners.Bind(b.settings.Listeners); err != nil {
+		if _, set := v.Dynamics()["listeners"]; set {
+			return fmt.Errorf("%w (listeners are set in ZooKeeper, %s)", err, b.ownConfig())
+		}
 		return err
 	}
 	b.listeners.Tell(&b.settings.Listening)

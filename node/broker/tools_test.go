@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"kdrill/testdata/freeport"
 	"kdrill/testdata/need"
 )
 
@@ -33,6 +35,7 @@ func TestApachesTools(t *testing.T) {
 	}{
 		{"kafka-topics", s.topics},
 		{"kafka-configs", s.configs},
+		{"kafka-configs and listeners", s.listeners},
 		{"console producer and consumer", s.console},
 		{"kafka-consumer-groups", s.groups},
 		{"verifiable producer and consumer", s.verifiable},
@@ -113,6 +116,26 @@ func (s *tooled) configs(t *testing.T) {
 		t.Errorf("status %d of a wrong value", status)
 	}
 	says(t, s.tool(configCommand, "--describe", "--broker", "1", "--all"), "log.segment.bytes=1073741824")
+}
+
+// listeners adds a listener to one broker, lists topics by it, and removes it.
+func (s *tooled) listeners(t *testing.T) {
+	static, added := s.brokers[1].addr, fmt.Sprintf("127.0.0.1:%d", freeport.Find(t, 1)[0])
+	s.tool(configCommand, "--alter", "--broker", "1", "--add-config", fmt.Sprintf("listeners=[PLAINTEXT://%s,ADDED://%s],listener.security.protocol.map=[PLAINTEXT:PLAINTEXT,ADDED:PLAINTEXT]", static, added))
+	says(t, s.Run(configCommand, "--bootstrap-server", added, "--describe", "--broker", "1"),
+		"listeners=PLAINTEXT://"+static+",ADDED://"+added+" sensitive=false synonyms={DYNAMIC_BROKER_CONFIG:listeners=")
+	printed, status := s.Try("", configCommand, "--bootstrap-server", s.bootstrap, "--alter", "--broker", "1", "--add-config", "listeners=[ADDED://"+added+"]")
+	if says(t, printed, "brokers reach each other by listener PLAINTEXT"); status != 1 {
+		t.Errorf("status %d of a broker that the others could not reach", status)
+	}
+	s.tool(configCommand, "--alter", "--broker", "1", "--delete-config", "listeners,listener.security.protocol.map")
+	s.eventually("the listener is closed", func() bool {
+		conn, err := net.Dial("tcp", added)
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
 }
 
 func (s *tooled) console(t *testing.T) {
