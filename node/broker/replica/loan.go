@@ -13,7 +13,8 @@ const (
 
 // lender keeps memory that records were read into, for the next fetches. Sending them from the file without reading them (sendfile)
 // was tried: on loopback it saves a broker a tenth of its time and costs its reader more than that, which then copies from
-// where no processor cache holds them.
+// where no processor cache holds them. So was answering followers from the memory that producers' requests had come in: nine of
+// ten reads were spared, and no time, since by then that memory is as far from the processor as the file's pages are.
 type lender struct{ free [mostLoan + 1]sync.Pool }
 
 // A loan is the memory of one answer to a fetch.
