@@ -139,17 +139,23 @@ func (b *Broker) checkBroker(e entity, now, next map[string]string) (stored map[
 		}
 	}
 	if e.name == "" {
+		if err := b.values().CheckChange(b.values().After(true, next)); err != nil {
+			return nil, refuse(kerr.InvalidRequest, "%v", err)
+		}
 		return next, nil
 	}
 	plain, stored, err := b.settings.Seal(now, next)
 	if err != nil {
 		return nil, refuse(kerr.InvalidConfig, "%v", err)
 	}
-	after, _ := b.settings.With(plain, nil)
+	after := b.values().After(false, plain)
 	open := b.listening.Load()
 	listening, err := b.settings.Relisten(open, after)
 	if err == nil {
 		err = b.settings.CheckListeners(open, listening, now, next)
+	}
+	if err == nil {
+		err = b.values().CheckChange(after)
 	}
 	if err == nil {
 		_, err = listening.ReadStores(after)

@@ -69,9 +69,7 @@ func (v Values) Dynamic(name string) bool {
 		return true
 	}
 	const fixed = "log.message.format.version" // the one default of topics that only a restart changes
-	return name != fixed && slices.ContainsFunc(v.topics, func(d Definition) bool {
-		return d.Broker != "" && slices.ContainsFunc(inUnits(d.Broker), func(u inUnit) bool { return u.name == name })
-	})
+	return name != fixed && slices.ContainsFunc(v.topics, func(d Definition) bool { return d.Broker == name })
 }
 
 // FindDynamic is the definition of a property that may be set in /config/brokers.
@@ -147,6 +145,16 @@ func (v Values) With(broker, all map[string]string) (with Values, wrong []error)
 	}
 	v.broker, v.all = keep(broker, false), keep(all, true)
 	return v, wrong
+}
+
+// After returns the values once /config/brokers sets for this broker, or for all, just what is given.
+func (v Values) After(all bool, given map[string]string) Values {
+	broker, everyone := given, v.all
+	if all {
+		broker, everyone = v.broker, given
+	}
+	v, _ = v.With(broker, everyone) // what has no effect cannot contradict
+	return v
 }
 
 // Dynamics are the values that are set while the broker runs, this broker's over those of all.

@@ -248,7 +248,7 @@ func TestWhatZooKeeperSetsWinsOverTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	v, wrong := s.With(
-		map[string]string{"log.retention.minutes": "5", "num.partitions": "9", "min.insync.replicas": "none"},
+		map[string]string{"log.retention.ms": "300000", "num.partitions": "9", "min.insync.replicas": "none"},
 		map[string]string{"log.retention.ms": "1000", "min.insync.replicas": "4", LeaderThrottle: "1048576", "color": "red"})
 	if v.TopicInt("retention.ms") != 300_000 || v.Int("min.insync.replicas") != 4 || v.Int("num.replica.fetchers") != 3 || v.Int(LeaderThrottle) != 1<<20 || v.Int("num.partitions") != 1 {
 		t.Errorf("retention.ms %d, min.insync.replicas %d, throttle %d", v.TopicInt("retention.ms"), v.Int("min.insync.replicas"), v.Int(LeaderThrottle))
@@ -264,7 +264,7 @@ func TestWhatZooKeeperSetsWinsOverTheFile(t *testing.T) {
 	for _, s := range e.Synonyms {
 		got = append(got, fmt.Sprint(s.Name, "=", *s.Value, " ", s.Source))
 	}
-	if want := "log.retention.minutes=300000 DYNAMIC_BROKER_CONFIG, log.retention.ms=1000 DYNAMIC_DEFAULT_BROKER_CONFIG, log.retention.hours=7200000 STATIC_BROKER_CONFIG, log.retention.ms=604800000 DEFAULT_CONFIG"; strings.Join(got, ", ") != want {
+	if want := "log.retention.ms=300000 DYNAMIC_BROKER_CONFIG, log.retention.ms=1000 DYNAMIC_DEFAULT_BROKER_CONFIG, log.retention.hours=7200000 STATIC_BROKER_CONFIG, log.retention.ms=604800000 DEFAULT_CONFIG"; strings.Join(got, ", ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), want)
 	}
 	if got := len(v.DescribeBroker()) - len(s.DescribeBroker()); got != 1 { // the throttle
@@ -281,6 +281,48 @@ func TestWhatZooKeeperSetsWinsOverTheFile(t *testing.T) {
 	for _, e := range entries {
 		if e.Doc == "" {
 			t.Errorf("%s is not documented", e.Name)
+		}
+	}
+}
+
+func TestWhatARunningBrokerCannotBecome(t *testing.T) {
+	s, err := load(t, "log.cleaner.threads=4", "num.network.threads=5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, _ := s.With(map[string]string{"num.io.threads": "10"}, map[string]string{"background.threads": "8"})
+	for _, test := range []struct {
+		name, value string
+		want        string // empty if it can
+	}{
+		{"num.io.threads", "20", ""},
+		{"num.io.threads", "5", ""},
+		{"num.io.threads", "21", "it is 10 now, which can change to 5 to 20 at once"},
+		{"num.io.threads", "4", "5 to 20"},
+		{"num.network.threads", "2", ""},
+		{"num.network.threads", "11", "2 to 10"},
+		{"num.replica.fetchers", "3", "1 to 2"},
+		{"num.recovery.threads.per.data.dir", "2", ""},
+		{"background.threads", "3", "4 to 16"},
+		{"log.cleaner.threads", "0", "2 to 8"},
+		{"log.cleaner.dedupe.buffer.size", "4194304", "must be more than 1 MiB for each of log.cleaner.threads"},
+		{"max.connections.per.ip", "0", "goes with max.connections.per.ip.overrides only"},
+		{"log.retention.ms", "0", "must be 1 or more, or -1"},
+		{"log.retention.ms", "-1", ""},
+		{"compression.type", "zstd", ""},
+	} {
+		given := map[string]string{"num.io.threads": "10"}
+		given[test.name] = test.value
+		if err := now.CheckChange(now.After(false, given)); (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s=%s: %v, want %q", test.name, test.value, err, test.want)
+		}
+	}
+	if err := now.CheckChange(now.After(true, map[string]string{"background.threads": "17"})); err == nil || !strings.Contains(err.Error(), "4 to 16") {
+		t.Errorf("for all brokers: %v", err)
+	}
+	for _, name := range []string{"log.retention.hours", "log.retention.minutes", "log.roll.hours", "log.flush.scheduler.interval.ms"} {
+		if err := s.CheckDynamic(name, "5", false); err == nil || !strings.Contains(err.Error(), "cannot be updated dynamically") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
