@@ -102,14 +102,21 @@ func frame(src []byte) (b Batch, rest []byte, err error) {
 
 // check verifies the CRC and that the header makes sense.
 func (b Batch) check() error {
-	if sum := crc32.Checksum(b[crcEnd:], castagnoli); sum != b.CRC() {
-		return fmt.Errorf("%w: at offset %d: CRC is %08x, stored is %08x", ErrCorrupt, b.BaseOffset(), sum, b.CRC())
+	if err := b.checkSum(); err != nil {
+		return err
 	}
 	switch delta, count := b.lastOffsetDelta(), b.Count(); {
 	case delta < 0 || count < 0 || b.BaseOffset() < 0:
 		return fmt.Errorf("%w: offset %d, last delta %d, %d records", ErrCorrupt, b.BaseOffset(), delta, count)
 	case b.BaseOffset() > math.MaxInt64-int64(delta):
 		return fmt.Errorf("%w: offset %d overflows", ErrCorrupt, b.BaseOffset())
+	}
+	return nil
+}
+
+func (b Batch) checkSum() error {
+	if sum := crc32.Checksum(b[crcEnd:], castagnoli); sum != b.CRC() {
+		return fmt.Errorf("%w: at offset %d: CRC is %08x, stored is %08x", ErrCorrupt, b.BaseOffset(), sum, b.CRC())
 	}
 	return nil
 }

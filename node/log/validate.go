@@ -48,7 +48,7 @@ func convert(batches []byte, cfg *Config, origin Origin) ([]byte, error) {
 	var out []byte
 	for b, err := range Batches(batches) {
 		if err == nil {
-			err = b.check()
+			err = b.checkSum()
 		}
 		if err != nil {
 			return nil, err
@@ -78,13 +78,12 @@ func parse(batches []byte, cfg *Config, origin Origin) ([]Batch, error) {
 		case len(b) > cfg.SegmentBytes:
 			return nil, fmt.Errorf("%w: %d bytes, segment.bytes is %d", ErrListTooLarge, len(b), cfg.SegmentBytes)
 		}
-		if err := b.check(); err != nil {
-			return nil, err
-		}
+		check := b.check
 		if origin == FromClient {
-			if err := b.fromClient(cfg); err != nil {
-				return nil, err
-			}
+			check = func() error { return b.fromClient(cfg) }
+		}
+		if err := check(); err != nil {
+			return nil, err
 		}
 		list = append(list, b)
 	}
@@ -94,10 +93,15 @@ func parse(batches []byte, cfg *Config, origin Origin) ([]Batch, error) {
 	return list, nil
 }
 
-// fromClient checks the rules for producers.
+// fromClient checks the rules for producers. Only what the CRC finds is worth sending again.
 func (b Batch) fromClient(cfg *Config) error {
 	const zstd = 4
+	if err := b.checkSum(); err != nil {
+		return err
+	}
 	switch {
+	case b.BaseOffset() != 0:
+		return fmt.Errorf("%w: a producer's batch begins at offset 0, not %d", ErrInvalidRecord, b.BaseOffset())
 	case b.Count() <= 0:
 		return fmt.Errorf("%w: batch without records", ErrInvalidRecord)
 	case b.Count() != b.lastOffsetDelta()+1:

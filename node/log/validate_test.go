@@ -153,3 +153,28 @@ func BenchmarkCheckRecords(b *testing.B) {
 		})
 	}
 }
+
+// A producer would send again for ever what it is told is corrupt.
+func TestHeadersOfAProducersBatchAreChecked(t *testing.T) {
+	for what, change := range map[string]func(b Batch){
+		"it begins elsewhere": func(b Batch) { b.setBaseOffset(5) },
+		"it has no records": func(b Batch) {
+			binary.BigEndian.PutUint32(b[23:], 0xffffffff) // last offset delta
+			binary.BigEndian.PutUint32(b[57:], 0)          // count
+		},
+		"it has fewer than none": func(b Batch) { binary.BigEndian.PutUint32(b[57:], 0xffffffff) },
+		"its last offset":        func(b Batch) { binary.BigEndian.PutUint32(b[23:], 7) },
+	} {
+		for _, compression := range []string{"producer", "gzip"} {
+			cfg := DefaultConfig()
+			cfg.Compression = compression
+			l := openLog(t, openDir(t, t.TempDir()), cfg)
+			b := EncodeBatch(Record{Timestamp: time.Now().UnixMilli(), Value: []byte("v")})
+			change(b)
+			Batch(b).seal()
+			if _, err := l.AppendLeader(b, 0, FromClient); !errors.Is(err, ErrInvalidRecord) || errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s, %s: %v", what, compression, err)
+			}
+		}
+	}
+}
