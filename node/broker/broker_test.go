@@ -86,6 +86,7 @@ func TestThreeBrokers(t *testing.T) {
 	t.Run("a consumer reads in its rack", c.testRack)
 	t.Run("every broker tells the same", c.testMetadata)
 	t.Run("topics that cannot be are refused", c.testBadTopics)
+	t.Run("what makes no sense is refused as Kafka refuses it", c.testRefusals)
 	t.Run("configurations change while running", c.testConfigs)
 	t.Run("brokers' configurations change while running", c.testBrokerConfigs)
 	t.Run("listeners come and go", c.testListeners)

@@ -22,7 +22,10 @@ func (b *Broker) createPartitions(ctx context.Context, req *kmsg.CreatePartition
 	response := kmsg.NewPtrCreatePartitionsResponse()
 	limit, cancel := context.WithTimeout(ctx, time.Duration(req.TimeoutMillis)*time.Millisecond)
 	defer cancel()
-	seen := map[string]bool{}
+	count := map[string]int{}
+	for _, t := range req.Topics {
+		count[t.Topic]++
+	}
 	for _, t := range req.Topics {
 		answer := kmsg.NewCreatePartitionsResponseTopic()
 		answer.Topic = t.Topic
@@ -30,12 +33,11 @@ func (b *Broker) createPartitions(ctx context.Context, req *kmsg.CreatePartition
 		switch {
 		case !b.controller.Active():
 			err = kerr.NotController
-		case seen[t.Topic]:
-			err = refuse(kerr.InvalidRequest, "topic %s is there more than once", t.Topic)
+		case count[t.Topic] > 1:
+			err = refuse(kerr.InvalidRequest, "topic %s is there %d times", t.Topic, count[t.Topic])
 		default:
 			err = b.addPartitions(ctx, t, req.ValidateOnly)
 		}
-		seen[t.Topic] = true
 		answer.ErrorCode, answer.ErrorMessage = codeOf(err), textOf(err)
 		response.Topics = append(response.Topics, answer)
 	}

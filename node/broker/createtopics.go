@@ -18,6 +18,9 @@ import (
 	"kdrill/node/layout"
 )
 
+// raftTopic is where controllers without ZooKeeper keep metadata; no topic may be mistaken for it.
+const raftTopic = "__cluster_metadata"
+
 // newTopic is a topic to be created.
 type newTopic struct {
 	name     string
@@ -109,9 +112,12 @@ func (b *Broker) createTopic(ctx context.Context, version int16, t kmsg.CreateTo
 	if err := b.checkNewName(ctx, t.Topic); err != nil {
 		return topic, err
 	}
+	if t.Topic == raftTopic {
+		return topic, refuse(kerr.InvalidRequest, "%s is the name of a log that only brokers without ZooKeeper have", t.Topic)
+	}
 	for _, c := range t.Configs {
 		if c.Value == nil {
-			return topic, refuse(kerr.InvalidRequest, "config %s has no value", c.Name)
+			return topic, refuse(kerr.InvalidConfig, "config %s has no value", c.Name)
 		}
 		topic.configs[c.Name] = *c.Value
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -26,8 +27,15 @@ func (b *Broker) deleteTopics(ctx context.Context, r *wire.Request, req *kmsg.De
 	a := b.asker(r)
 	limit, cancel := context.WithTimeout(ctx, time.Duration(req.TimeoutMillis)*time.Millisecond)
 	defer cancel()
+	ambiguous := namedTwice(asked)
 	for _, t := range asked {
 		answer := kmsg.NewDeleteTopicsResponseTopic()
+		if ambiguous {
+			err := refuse(kerr.InvalidRequest, "a topic is named or its id is given, not both")
+			answer.Topic, answer.TopicID, answer.ErrorCode, answer.ErrorMessage = t.Topic, t.TopicID, codeOf(err), textOf(err)
+			response.Topics = append(response.Topics, answer)
+			continue
+		}
 		name, err := b.topicToDelete(req.Version, t)
 		denied, nameless := a.mayDelete(name)
 		if denied != nil && !errors.Is(err, kerr.NotController) && !errors.Is(err, kerr.UnknownTopicID) {
@@ -61,6 +69,11 @@ func (b *Broker) deleteTopics(ctx context.Context, r *wire.Request, req *kmsg.De
 		}
 	}
 	return response
+}
+
+// namedTwice says whether a topic has both a name and an id, which may be of another: then nothing is deleted.
+func namedTwice(asked []kmsg.DeleteTopicsRequestTopic) bool {
+	return slices.ContainsFunc(asked, func(t kmsg.DeleteTopicsRequestTopic) bool { return t.Topic != nil && t.TopicID != [16]byte{} })
 }
 
 // topicToDelete finds the topic that is meant, by name or id.

@@ -20,8 +20,12 @@ func (b *Broker) newGroups() *group.Coordinator {
 	return group.New(group.Config{
 		Partitions: func() int32 { return b.internals.Partitions(offsetsTopic) },
 		Store:      offsetsStore{b.replicas},
-		Settings:   groupSettings(b.settings.Values),
-		Log:        b.loggers.named(groupLogger),
+		Known: func(topic string, partition int32) bool {
+			_, known := b.cache.Current().Partition(topic, partition)
+			return known
+		},
+		Settings: groupSettings(b.settings.Values),
+		Log:      b.loggers.named(groupLogger),
 	})
 }
 

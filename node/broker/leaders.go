@@ -22,9 +22,13 @@ var errNotTaken = errors.New("records that want no acknowledgement were not take
 func (b *Broker) produce(ctx context.Context, r *wire.Request) kmsg.Response {
 	req := r.Body.(*kmsg.ProduceRequest)
 	refused := takeInternal(req, r.ClientID)
+	var nameless []kmsg.ProduceRequestTopic
+	if req.TransactionID == nil && isTransactional(req) { // nobody could be asked whether that transaction is open
+		nameless, req.Topics = req.Topics, nil
+	}
 	answer := b.replicas.Append(ctx, req)
 	if req.Acks == 0 {
-		if answer() != nil || len(refused) > 0 {
+		if answer() != nil || len(refused)+len(nameless) > 0 {
 			r.HangUp(errNotTaken)
 		}
 		return nil
@@ -32,6 +36,7 @@ func (b *Broker) produce(ctx context.Context, r *wire.Request) kmsg.Response {
 	finish := func() kmsg.Response {
 		resp := answer()
 		resp.Topics = append(resp.Topics, refused...)
+		refuseProduce(resp, nameless, transactionDenied)
 		b.hint(resp, r.Conn.Listener)
 		return resp
 	}
@@ -80,6 +85,24 @@ func takeInternal(req *kmsg.ProduceRequest, clientID string) (refused []kmsg.Pro
 		return true
 	})
 	return refused
+}
+
+// deleteRecords serves DeleteRecords, versions 0 to 2. What coordinators remember is theirs.
+func (b *Broker) deleteRecords(ctx context.Context, req *kmsg.DeleteRecordsRequest) *kmsg.DeleteRecordsResponse {
+	internal, others := split(req.Topics, func(t *kmsg.DeleteRecordsRequestTopic) bool { return isInternal(t.Topic) })
+	req.Topics = others
+	resp := b.replicas.DeleteRecords(ctx, req)
+	for _, t := range internal {
+		refused := kmsg.NewDeleteRecordsResponseTopic()
+		refused.Topic = t.Topic
+		for _, p := range t.Partitions {
+			part := kmsg.NewDeleteRecordsResponseTopicPartition()
+			part.Partition, part.LowWatermark, part.ErrorCode = p.Partition, -1, kerr.InvalidTopicException.Code
+			refused.Partitions = append(refused.Partitions, part)
+		}
+		resp.Topics = append(resp.Topics, refused)
+	}
+	return resp
 }
 
 // fetch reads records, with the same hint.

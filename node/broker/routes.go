@@ -39,7 +39,7 @@ func (b *Broker) routes() map[int16]handler {
 		18: nil, // ApiVersions is answered by wire
 		19: on(b.createTopics),
 		20: onFrom(b.deleteTopics),
-		21: on(b.replicas.DeleteRecords),
+		21: on(b.deleteRecords),
 		23: on(b.replicas.OffsetForLeaderEpoch),
 		29: on(b.describeACLs),
 		30: on(b.createACLs),

@@ -37,6 +37,7 @@ type Producer struct {
 type Config struct {
 	Partitions func() int32 // of __consumer_offsets; 0 while the topic does not exist
 	Store      Store
+	Known      func(topic string, partition int32) bool // whether a partition exists, as far as is known here
 	Settings   Settings
 	Log        *slog.Logger
 }

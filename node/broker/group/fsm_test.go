@@ -174,7 +174,7 @@ func (w *world) wrong() error {
 func TestAnswersFitAllVersions(t *testing.T) {
 	d := newDisk()
 	d.stalls = nil
-	c := New(Config{Partitions: func() int32 { return 0 }, Store: d, Settings: DefaultSettings()})
+	c := New(Config{Partitions: func() int32 { return 0 }, Store: d, Known: known, Settings: DefaultSettings()})
 	answers := []struct {
 		req    kmsg.Request
 		max    int16

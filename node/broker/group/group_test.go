@@ -92,6 +92,9 @@ func (d *disk) set(f func()) {
 	f()
 }
 
+// known says that every topic but "nowhere" exists.
+func known(topic string, _ int32) bool { return topic != "nowhere" }
+
 // coordinate starts a coordinator of all partitions.
 func coordinate(t *testing.T, d *disk, change ...func(*Settings)) *Coordinator {
 	t.Helper()
@@ -99,7 +102,7 @@ func coordinate(t *testing.T, d *disk, change ...func(*Settings)) *Coordinator {
 	for _, f := range change {
 		f(&s)
 	}
-	c := New(Config{Partitions: func() int32 { return partitions }, Store: d, Settings: s, Log: slog.New(slog.DiscardHandler)})
+	c := New(Config{Partitions: func() int32 { return partitions }, Store: d, Known: known, Settings: s, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- c.Run(ctx) }()
@@ -455,6 +458,15 @@ func TestProtocols(t *testing.T) {
 		wants(t, kerr.InconsistentGroupProtocol, stranger.join())
 		stranger.protocols = nil
 		wants(t, kerr.InconsistentGroupProtocol, stranger.join())
+	})
+}
+
+// Since version 5 whoever syncs says for which protocol (KIP-559).
+func TestWhoSyncsNamesTheProtocol(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := settled(t, coordinate(t, newDisk()), 1)[0]
+		k.joined.Protocol = nil
+		wants(t, kerr.InconsistentGroupProtocol, k.sync())
 	})
 }
 

@@ -107,7 +107,8 @@ func (c *Coordinator) deleteGroup(id string) error {
 	}, true)
 }
 
-// OffsetDelete (key 47, version 0) deletes offsets of topics that no member of the group subscribes to.
+// OffsetDelete (key 47, version 0) deletes offsets of topics that no member of the group subscribes to. A group without members
+// goes with its last offset.
 func (c *Coordinator) OffsetDelete(_ context.Context, _, _ string, req *kmsg.OffsetDeleteRequest) *kmsg.OffsetDeleteResponse {
 	resp := req.ResponseKind().(*kmsg.OffsetDeleteResponse)
 	subscribed, err := c.deleteOffsets(req)
@@ -121,7 +122,10 @@ func (c *Coordinator) OffsetDelete(_ context.Context, _, _ string, req *kmsg.Off
 		for _, p := range t.Partitions {
 			rp := kmsg.NewOffsetDeleteResponseTopicPartition()
 			rp.Partition = p.Partition
-			if subscribed[t.Topic] {
+			switch {
+			case !c.cfg.Known(t.Topic, p.Partition):
+				rp.ErrorCode = kerr.UnknownTopicOrPartition.Code
+			case subscribed[t.Topic]:
 				rp.ErrorCode = kerr.GroupSubscribedToTopic.Code
 			}
 			rt.Partitions = append(rt.Partitions, rp)
@@ -132,12 +136,18 @@ func (c *Coordinator) OffsetDelete(_ context.Context, _, _ string, req *kmsg.Off
 }
 
 func (c *Coordinator) deleteOffsets(req *kmsg.OffsetDeleteRequest) (subscribed map[string]bool, err error) {
+	if req.Group == "" {
+		return nil, kerr.InvalidGroupID
+	}
 	g, err := c.find(req.Group, false)
 	if err != nil {
 		return nil, err
 	}
 	if g == nil {
 		return nil, kerr.GroupIDNotFound
+	}
+	known := func(t kmsg.OffsetDeleteRequestTopic) bool {
+		return slices.ContainsFunc(t.Partitions, func(p kmsg.OffsetDeleteRequestTopicPartition) bool { return c.cfg.Known(t.Topic, p.Partition) })
 	}
 	err = c.forget(g, func() (gone []place, err error) {
 		if g.fsm.state == dead {
@@ -150,13 +160,13 @@ func (c *Coordinator) deleteOffsets(req *kmsg.OffsetDeleteRequest) (subscribed m
 		for _, t := range req.Topics {
 			for _, p := range t.Partitions {
 				at := place{t.Topic, p.Partition}
-				if _, ok := g.offsets[at]; ok && !subscribed[t.Topic] {
+				if _, ok := g.offsets[at]; ok && !subscribed[t.Topic] && c.cfg.Known(t.Topic, p.Partition) {
 					gone = append(gone, at)
 				}
 			}
 		}
 		return gone, nil
-	}, false)
+	}, slices.ContainsFunc(req.Topics, known))
 	return subscribed, err
 }
 

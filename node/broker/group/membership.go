@@ -91,6 +91,9 @@ func (c *Coordinator) sync(ctx context.Context, req *kmsg.SyncGroupRequest) sync
 	if req.Group == "" {
 		return synced{err: kerr.InvalidGroupID}
 	}
+	if req.Version >= 5 && (req.ProtocolType == nil || req.Protocol == nil) {
+		return synced{err: kerr.InconsistentGroupProtocol}
+	}
 	g, err := c.find(req.Group, false)
 	switch {
 	case errors.Is(err, kerr.CoordinatorLoadInProgress):

@@ -15,18 +15,18 @@ import (
 
 // OffsetCommit (key 8, versions 0-9). Offsets are there for readers once they are committed to the log.
 func (c *Coordinator) OffsetCommit(_ context.Context, _, _ string, req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
-	commits, tooLarge := c.commits(req, time.Now())
-	err := c.commit(req, commits)
+	commits, refused := c.commits(req, time.Now())
+	var err error
+	if len(commits) > 0 || len(refused) == 0 {
+		err = c.commit(req, commits)
+	}
 	resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
 	for _, t := range req.Topics {
 		rt := kmsg.NewOffsetCommitResponseTopic()
 		rt.Topic = t.Topic
 		for _, p := range t.Partitions {
 			rp := kmsg.NewOffsetCommitResponseTopicPartition()
-			rp.Partition, rp.ErrorCode = p.Partition, code(err)
-			if err == nil && tooLarge[place{t.Topic, p.Partition}] {
-				rp.ErrorCode = kerr.OffsetMetadataTooLarge.Code
-			}
+			rp.Partition, rp.ErrorCode = p.Partition, code(cmp.Or(refused[place{t.Topic, p.Partition}], err))
 			rt.Partitions = append(rt.Partitions, rp)
 		}
 		resp.Topics = append(resp.Topics, rt)
@@ -34,9 +34,20 @@ func (c *Coordinator) OffsetCommit(_ context.Context, _, _ string, req *kmsg.Off
 	return resp
 }
 
-// commits reads a request; metadata that is too large is left out.
-func (c *Coordinator) commits(req *kmsg.OffsetCommitRequest, now time.Time) (commits map[place]commit, tooLarge map[place]bool) {
-	commits, tooLarge = map[place]commit{}, map[place]bool{}
+// refusal says why nothing can be committed at a place, whoever asks.
+func (c *Coordinator) refusal(at place, v commit) error {
+	switch {
+	case !c.cfg.Known(at.topic, at.partition):
+		return kerr.UnknownTopicOrPartition
+	case len(v.metadata) > c.cfg.Settings.MetadataMaxBytes:
+		return kerr.OffsetMetadataTooLarge
+	}
+	return nil
+}
+
+// commits reads a request; what is refused is left out.
+func (c *Coordinator) commits(req *kmsg.OffsetCommitRequest, now time.Time) (commits map[place]commit, refused map[place]error) {
+	commits, refused = map[place]commit{}, map[place]error{}
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
 			at := place{t.Topic, p.Partition}
@@ -53,14 +64,14 @@ func (c *Coordinator) commits(req *kmsg.OffsetCommitRequest, now time.Time) (com
 			if p.Metadata != nil {
 				v.metadata = *p.Metadata
 			}
-			if len(v.metadata) > c.cfg.Settings.MetadataMaxBytes {
-				tooLarge[at] = true
+			if err := c.refusal(at, v); err != nil {
+				refused[at] = err
 			} else {
 				commits[at] = v
 			}
 		}
 	}
-	return commits, tooLarge
+	return commits, refused
 }
 
 func (c *Coordinator) commit(req *kmsg.OffsetCommitRequest, commits map[place]commit) error {

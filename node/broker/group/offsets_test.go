@@ -28,7 +28,7 @@ func TestWhoMayCommit(t *testing.T) {
 
 		k := settled(t, c, 1)[0]
 		must(t, k.commit(0, 6))
-		wants(t, kerr.IllegalGeneration, tool.commit(0, 7))
+		wants(t, kerr.UnknownMemberID, tool.commit(0, 7))
 		late := *k
 		late.generation--
 		wants(t, kerr.IllegalGeneration, late.commit(0, 7), late.heartbeat())
@@ -202,11 +202,16 @@ func (k *consumer) deleteGroup() error {
 	return kerr.ErrorForCode(k.c.DeleteGroups(k.t.Context(), "", "", req).Groups[0].ErrorCode)
 }
 
-func (k *consumer) deleteOffset(topic string) error {
+func (k *consumer) deleteOffset(topic string) error { return k.deleteOffsets(topic, 0) }
+
+func (k *consumer) deleteOffsets(topic string, partitions ...int32) error {
 	req := kmsg.NewPtrOffsetDeleteRequest()
 	req.Group = k.group
 	rt := kmsg.NewOffsetDeleteRequestTopic()
-	rt.Topic, rt.Partitions = topic, []kmsg.OffsetDeleteRequestTopicPartition{{Partition: 0}}
+	rt.Topic = topic
+	for _, p := range partitions {
+		rt.Partitions = append(rt.Partitions, kmsg.OffsetDeleteRequestTopicPartition{Partition: p})
+	}
 	req.Topics = append(req.Topics, rt)
 	resp := k.c.OffsetDelete(k.t.Context(), "", "", req)
 	if resp.ErrorCode != 0 {
@@ -244,6 +249,53 @@ func TestOffsetsOfSubscribedTopicsAreNotDeleted(t *testing.T) {
 		k.c = coordinate(t, d)
 		if p, _ := k.position(0); p != -1 {
 			t.Error("it came back")
+		}
+	})
+}
+
+func TestAGroupGoesWithItsLastOffset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDisk()
+		tool := newConsumer(t, coordinate(t, d), "tool")
+		must(t, tool.commit(0, 5), tool.commit(1, 5), tool.deleteOffset("orders"))
+		if state := tool.state(); state != "Empty" {
+			t.Errorf("%s while an offset is left", state)
+		}
+		must(t, tool.deleteOffsets("orders", 0, 1))
+		wants(t, kerr.GroupIDNotFound, tool.deleteOffset("orders"))
+		tool.c = coordinate(t, d)
+		if state := tool.state(); state != "Dead" {
+			t.Errorf("%s after a restart", state)
+		}
+		k := settled(t, tool.c, 1)[0]
+		must(t, k.deleteOffset("elsewhere"), k.heartbeat()) // it has members
+	})
+}
+
+// No offset is kept for a partition that does not exist; those of the same request that do are.
+func TestOffsetsNeedAPartition(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := settled(t, coordinate(t, newDisk()), 1)[0]
+		part := func(topic string) (rt kmsg.OffsetCommitRequestTopic) {
+			p := kmsg.NewOffsetCommitRequestTopicPartition()
+			p.Offset = 3
+			rt.Topic, rt.Partitions = topic, append(rt.Partitions, p)
+			return rt
+		}
+		req := kmsg.NewPtrOffsetCommitRequest()
+		req.Version, req.Group, req.MemberID, req.Generation = 8, k.group, k.id, k.generation
+		req.Topics = append(req.Topics, part("nowhere"), part("orders"))
+		answer := k.c.OffsetCommit(t.Context(), "", "", req).Topics
+		wants(t, kerr.UnknownTopicOrPartition, kerr.ErrorForCode(answer[0].Partitions[0].ErrorCode))
+		must(t, kerr.ErrorForCode(answer[1].Partitions[0].ErrorCode))
+		if committed, _, err := k.c.committed(k.group, nil); err != nil || len(committed) != 1 {
+			t.Errorf("%v, %v", committed, err)
+		}
+		wants(t, kerr.UnknownTopicOrPartition, k.deleteOffset("nowhere"))
+		req.Group, req.MemberID, req.Generation, req.Topics = "new", "", -1, req.Topics[:1]
+		k.c.OffsetCommit(t.Context(), "", "", req)
+		if k.group = "new"; k.state() != "Dead" {
+			t.Errorf("a group that could commit nothing is %s", k.state())
 		}
 	})
 }

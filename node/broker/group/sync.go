@@ -143,10 +143,8 @@ func (g *fsm) mayCommit(memberID, instance string, generation int32, now time.Ti
 	if generation < 0 && g.state == empty {
 		return nil // not a member of anything: a tool, or a consumer that assigns by itself
 	}
-	if generation >= 0 || memberID != "" || instance != "" {
-		if err := g.check(memberID, instance); err != nil {
-			return err
-		}
+	if err := g.check(memberID, instance); err != nil {
+		return err
 	}
 	if generation != g.generation {
 		return kerr.IllegalGeneration

@@ -1,6 +1,7 @@
 package group
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -46,7 +47,7 @@ func (u undecided) decide(producerID int64, committed bool, offsets map[place]co
 
 // TxnOffsetCommit (key 28, versions 0-4).
 func (c *Coordinator) TxnOffsetCommit(ctx context.Context, _, _ string, req *kmsg.TxnOffsetCommitRequest) *kmsg.TxnOffsetCommitResponse {
-	commits, tooLarge := map[place]commit{}, map[place]bool{}
+	commits, refused := map[place]commit{}, map[place]error{}
 	now := time.Now()
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
@@ -57,24 +58,24 @@ func (c *Coordinator) TxnOffsetCommit(ctx context.Context, _, _ string, req *kms
 			if p.Metadata != nil {
 				v.metadata = *p.Metadata
 			}
-			if len(v.metadata) > c.cfg.Settings.MetadataMaxBytes {
-				tooLarge[at] = true
+			if err := c.refusal(at, v); err != nil {
+				refused[at] = err
 			} else {
 				commits[at] = v
 			}
 		}
 	}
-	err := c.commitInTransaction(ctx, req, commits)
+	var err error
+	if len(commits) > 0 || len(refused) == 0 {
+		err = c.commitInTransaction(ctx, req, commits)
+	}
 	resp := req.ResponseKind().(*kmsg.TxnOffsetCommitResponse)
 	for _, t := range req.Topics {
 		rt := kmsg.NewTxnOffsetCommitResponseTopic()
 		rt.Topic = t.Topic
 		for _, p := range t.Partitions {
 			rp := kmsg.NewTxnOffsetCommitResponseTopicPartition()
-			rp.Partition, rp.ErrorCode = p.Partition, code(err)
-			if err == nil && tooLarge[place{t.Topic, p.Partition}] {
-				rp.ErrorCode = kerr.OffsetMetadataTooLarge.Code
-			}
+			rp.Partition, rp.ErrorCode = p.Partition, code(cmp.Or(refused[place{t.Topic, p.Partition}], err))
 			rt.Partitions = append(rt.Partitions, rp)
 		}
 		resp.Topics = append(resp.Topics, rt)
@@ -89,6 +90,9 @@ func (c *Coordinator) commitInTransaction(ctx context.Context, req *kmsg.TxnOffs
 		if req.InstanceID != nil {
 			instance = *req.InstanceID
 		}
+	}
+	if req.Group == "" {
+		return kerr.InvalidGroupID
 	}
 	g, err := c.find(req.Group, generation < 0)
 	if err == nil && g == nil {
