@@ -148,7 +148,7 @@ func (s *tooled) groups(t *testing.T) {
 	says(t, s.tool(groupCommand, "--list", "--state"), "console", "Empty")
 	says(t, s.tool(groupCommand, "--describe", "--group", "console"), "Consumer group 'console' has no active members.", "CURRENT-OFFSET", "tooled")
 	says(t, s.tool(groupCommand, "--reset-offsets", "--to-earliest", "--group", "console", "--topic", "tooled", "--execute"), "NEW-OFFSET")
-	says(t, s.tool(groupCommand, "--delete-offsets", "--group", "console", "--topic", "tooled"), "Successful")
+	says(t, s.tool(groupCommand, "--delete-offsets", "--group", "console", "--topic", "tooled:0"), "Successful")
 	says(t, s.tool(groupCommand, "--delete", "--group", "console"), "Deletion of requested consumer groups ('console') was successful.")
 	if out := s.tool(groupCommand, "--list"); strings.Contains(out, "console") {
 		t.Errorf("still there: %s", out)
