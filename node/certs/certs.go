@@ -3,6 +3,7 @@ package certs
 import (
 	"bytes"
 	"crypto"
+	"crypto/sha1"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -42,7 +43,8 @@ func Identity(store []byte, password, keyPassword string) (*tls.Certificate, err
 	return c, nil
 }
 
-// Trusted reads the certificates of a trust store.
+// Trusted reads the certificates of a trust store. Like Java it reads one of type JKS without a password, too, and then does not
+// know whether somebody changed it.
 func Trusted(store []byte, password string) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
 	if IsPEM(store) {
@@ -101,6 +103,9 @@ func trusted(data []byte, password string) ([]*x509.Certificate, error) {
 	if !isJKS(data) {
 		return pkcs12.DecodeTrustStore(data, password)
 	}
+	if password == "" {
+		data = resealed(data)
+	}
 	ks := keystore.New()
 	if err := ks.Load(bytes.NewReader(data), []byte(password)); err != nil {
 		return nil, err
@@ -121,6 +126,17 @@ func trusted(data []byte, password string) ([]*x509.Certificate, error) {
 		found = append(found, c)
 	}
 	return found, nil
+}
+
+// resealed is a store of type JKS as if it had been written with an empty password: it ends with the SHA-1 of the password,
+// these words and all that is before.
+func resealed(store []byte) []byte {
+	if len(store) < sha1.Size {
+		return store
+	}
+	content := store[:len(store)-sha1.Size]
+	sum := sha1.Sum(append([]byte("Mighty Aphrodite"), content...))
+	return append(bytes.Clone(content), sum[:]...)
 }
 
 // matches checks that a private key is that of the first certificate.

@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,6 +19,8 @@ import (
 	keystore "github.com/pavlo-v-chernykh/keystore-go/v4"
 	"github.com/youmark/pkcs8"
 	"software.sslmate.com/src/go-pkcs12"
+
+	"kdrill/testdata/need"
 )
 
 // TestStores reads one certificate from every kind of store.
@@ -119,4 +122,47 @@ func jksOf(t *testing.T, key, cert []byte) []byte {
 		t.Fatal("cannot make a JKS")
 	}
 	return out.Bytes()
+}
+
+// As at Kafka a trust store of type JKS opens without its password: that says only that nobody changed it.
+func TestATrustStoreOfTypeJKSNeedsNoPassword(t *testing.T) {
+	keytool := need.Program(t, "keytool", "openjdk-17-jre-headless")
+	key, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ca"}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, cert := filepath.Join(t.TempDir(), "trust.jks"), filepath.Join(t.TempDir(), "ca.der")
+	if err := os.WriteFile(cert, der, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	made, err := exec.Command(keytool, "-importcert", "-noprompt", "-alias", "ca", "-file", cert, "-keystore", path, "-storetype", "JKS", "-storepass", "changeit").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, made)
+	}
+	parsed, _ := x509.ParseCertificate(der)
+	want := x509.NewCertPool()
+	want.AddCert(parsed)
+	for password, opens := range map[string]bool{"": true, "changeit": true, "wrong": false} {
+		pool, err := trustStore(props{"ssl.truststore.location": path, "ssl.truststore.password": password})
+		if opens && (err != nil || !want.Equal(pool)) {
+			t.Errorf("password %q: %v", password, err)
+		}
+		if !opens && (err == nil || !strings.Contains(err.Error(), "ssl.truststore.password: the password does not open")) {
+			t.Errorf("password %q: %v", password, err)
+		}
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{4, 12, 30, len(whole) / 2, len(whole) - 1} {
+		if err := os.WriteFile(path, whole[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := trustStore(props{"ssl.truststore.location": path}); err == nil {
+			t.Errorf("%d of %d bytes are a trust store", size, len(whole))
+		}
+	}
 }
