@@ -200,6 +200,29 @@ func TestATopicTakesItsDefaultsFromTheBroker(t *testing.T) {
 	}
 }
 
+// As Kafka describes it, what has no default lists none, nor does what only topics have.
+func TestNothingIsListedThatGivesNoValue(t *testing.T) {
+	s, err := load(t, "broker.rack=r1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broker := s.DescribeBroker()
+	for name, want := range map[string]int{"log.retention.ms": 0, "ssl.key.password": 0, "broker.rack": 1, "num.io.threads": 1} {
+		e := broker[slices.IndexFunc(broker, func(e Entry) bool { return e.Name == name })]
+		if len(e.Synonyms) != want || want == 0 && (e.Value != nil || e.Source != kmsg.ConfigSourceDefaultConfig) {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	const only = "leader.replication.throttled.replicas"
+	for _, overrides := range []map[string]string{nil, {only: "*"}} {
+		topic := s.DescribeTopic(overrides)
+		e := topic[slices.IndexFunc(topic, func(e Entry) bool { return e.Name == only })]
+		if len(e.Synonyms) != len(overrides) || e.Value == nil || *e.Value != overrides[only] {
+			t.Errorf("%s with %v: %+v", only, overrides, e)
+		}
+	}
+}
+
 func TestListenersHaveTheirOwnLimits(t *testing.T) {
 	const own = "listener.name.plaintext.max.connections"
 	s, err := load(t, "max.connections=100", own+"=10")

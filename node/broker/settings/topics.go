@@ -18,6 +18,14 @@ type Entry struct {
 	ReadOnly bool // a restart is needed to change it
 }
 
+// strongest is the value that counts, and where it comes from: the default where nothing is listed that gives one.
+func (e Entry) strongest() (*string, kmsg.ConfigSource) {
+	if len(e.Synonyms) == 0 {
+		return e.Default, kmsg.ConfigSourceDefaultConfig
+	}
+	return e.Synonyms[0].Value, e.Synonyms[0].Source
+}
+
 // Synonym is one place that gives a configuration a value.
 type Synonym struct {
 	Name   string
@@ -37,12 +45,10 @@ func (v Values) DescribeTopic(overrides map[string]string) []Entry {
 			value := inMillis(s)
 			e.Synonyms = append(e.Synonyms, Synonym{s.Name, &value, s.Source})
 		}
-		name := d.Broker
-		if name == "" {
-			name = d.Name
+		if d.Broker != "" {
+			e.Synonyms = append(e.Synonyms, Synonym{d.Broker, d.Default, kmsg.ConfigSourceDefaultConfig})
 		}
-		e.Synonyms = append(e.Synonyms, Synonym{name, d.Default, kmsg.ConfigSourceDefaultConfig})
-		e.Value, e.Source = e.Synonyms[0].Value, e.Synonyms[0].Source
+		e.Value, e.Source = e.strongest()
 		entries = append(entries, e)
 	}
 	return entries
@@ -60,10 +66,10 @@ func (v Values) DescribeBroker() []Entry {
 		if len(e.Synonyms) == 0 && slices.ContainsFunc(throttles(), func(t Definition) bool { return t.Name == d.Name }) {
 			continue
 		}
-		if d.Default != nil || len(e.Synonyms) == 0 {
+		if d.Default != nil {
 			e.Synonyms = append(e.Synonyms, Synonym{of, d.Default, kmsg.ConfigSourceDefaultConfig})
 		}
-		e.Value, e.Source = e.Synonyms[0].Value, e.Synonyms[0].Source
+		e.Value, e.Source = e.strongest()
 		entries = append(entries, e)
 	}
 	return entries
