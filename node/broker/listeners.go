@@ -74,8 +74,11 @@ func (l *listeners) release(but []settings.Listener) {
 	}
 }
 
-// own names the listener that keeps another from being bound. The lock is held.
+// own names the listener that keeps another from being bound, if one does. The lock is held.
 func (l *listeners) own(at settings.Listener, failure error) error {
+	if _, taken := errors.AsType[portTakenError](failure); !taken {
+		return failure
+	}
 	for name, d := range l.doors {
 		if d.socket.Addr().(*net.TCPAddr).Port == at.Port {
 			return fmt.Errorf("listeners: %s of listener %s is in use by listener %s: remove that one first", at.Address(), at.Name, name)
@@ -84,11 +87,18 @@ func (l *listeners) own(at settings.Listener, failure error) error {
 	return failure
 }
 
+// portTakenError is an address that somebody else listens at.
+type portTakenError struct{ property, address string }
+
+func (e portTakenError) Error() string {
+	return fmt.Sprintf("%s: %s is in use by another process: stop that one or choose another port", e.property, e.address)
+}
+
 // bind opens the address that a property gives.
 func bind(property, address string) (net.Listener, error) {
 	bound, err := net.Listen("tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s: %s is in use by another process: stop that one or choose another port", property, address)
+		return nil, portTakenError{property, address}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", property, err)

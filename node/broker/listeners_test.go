@@ -73,6 +73,10 @@ func TestSocketsAreBoundOpenedAndRetired(t *testing.T) {
 	if err := l.Bind([]settings.Listener{at, {Name: "C", Host: "127.0.0.1"}, other}); err == nil || !strings.Contains(err.Error(), "in use by listener A: remove that one first") {
 		t.Errorf("the port of another listener: %v", err)
 	}
+	elsewhere := settings.Listener{Name: "B", Host: "192.0.2.1", Port: port} // an address of documentation, no machine's
+	if err := l.Bind([]settings.Listener{at, {Name: "C", Host: "127.0.0.1"}, elsewhere}); err == nil || strings.Contains(err.Error(), "in use") {
+		t.Errorf("an address of another machine: %v", err)
+	}
 	if l.doors["C"] == nil || l.doors["B"] != nil {
 		t.Error("what could be bound is not, or what could not is")
 	}
